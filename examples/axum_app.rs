@@ -26,7 +26,7 @@ use tower::ServiceBuilder;
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, RetryConfig, RetryLayer,
     breaker::{OpenDuration, TripRule},
-    http::{RetryClassifier, Unavailable},
+    http::{StatusClassifier, Unavailable},
 };
 
 /// Stores a document at the second attempt. Fails every attempt for the document "down".
@@ -51,7 +51,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let app = Router::new().route("/document", put(store)).with_state(Arc::default()).layer(
         ServiceBuilder::new()
             // Any client can set an `Idempotency-Key`, and the handler doesn't store keys.
-            .layer(RetryLayer::new(RetryConfig::http().classifier(RetryClassifier::default().ignore_idempotency_key())))
+            .layer(RetryLayer::new(
+                RetryConfig::http().classifier(StatusClassifier::default().ignore_idempotency_key()),
+            ))
             .layer(BreakerLayer::on(&circuit).on_rejection(Unavailable)),
     );
     let listener = TcpListener::bind("127.0.0.1:0").await?;

@@ -1,5 +1,5 @@
 //! A service that reports errors with status 200 and a JSON body. A custom classifier reads the
-//! body, and leaves other responses to `RetryClassifier` and `BreakerClassifier`.
+//! body, and leaves other responses to `StatusClassifier`.
 //!
 //! ```sh
 //! cargo run --example custom_classifier --features http
@@ -19,8 +19,8 @@ use tokio::{
 };
 use tower::ServiceBuilder;
 use tower_recourse::{
-    BreakerConfig, BreakerError, BreakerLayer, Circuit, Delivery, RetryConfig, RetryLayer, Verdict, classify,
-    http::{BreakerClassifier, RetryClassifier},
+    BreakerConfig, BreakerError, BreakerLayer, Circuit, Delivery, Health, RetryConfig, RetryLayer, Verdict, classify,
+    http::StatusClassifier,
 };
 
 /// The status and body of each response, in order.
@@ -44,9 +44,9 @@ fn by_body<E>(outcome: Result<&Response<String>, &E>) -> Option<Verdict> {
             Some(Verdict::throttled().retry_after(pause).delivery(Delivery::NotSent))
         }
         // A failure of the service that no other attempt can fix.
-        "out of order" => Some(Verdict::permanent()),
+        "out of order" => Some(Verdict::permanent().health(Health::Unhealthy)),
         // An error of the caller: the service is healthy.
-        _ => Some(Verdict::Success),
+        _ => Some(Verdict::ClientError),
     }
 }
 
@@ -60,11 +60,11 @@ async fn read(response: Response<hyper::body::Incoming>) -> io::Result<Response<
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = serve().await?;
-    let counted = classify::first(classify::outcomes(by_body::<io::Error>)).or(BreakerClassifier);
+    let counted = classify::first(classify::outcomes(by_body::<io::Error>)).or(StatusClassifier::default());
     let circuit = Circuit::new(BreakerConfig::http().count_all_calls().classifier(counted));
     // The retry is outside the breaker, so it classifies the breaker's error type.
     let retried =
-        classify::first(classify::outcomes(by_body::<BreakerError<io::Error>>)).or(RetryClassifier::default());
+        classify::first(classify::outcomes(by_body::<BreakerError<io::Error>>)).or(StatusClassifier::default());
     let mut orders = ServiceBuilder::new()
         .layer(RetryLayer::new(RetryConfig::http().classifier(retried)))
         .layer(BreakerLayer::on(&circuit))

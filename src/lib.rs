@@ -204,7 +204,7 @@ pub use cause::Cause;
 pub use classify::Classifier;
 pub use description::Description;
 pub use elapsed::Elapsed;
-pub use failure::{Delivery, Failure, FailureKind};
+pub use failure::{Delivery, Failure, FailureKind, Health};
 #[cfg(feature = "fallback")]
 pub use fallback::{FallbackError, FallbackLayer};
 pub use invalid_config::InvalidConfig;

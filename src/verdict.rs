@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::failure::{Delivery, Failure, FailureKind, Resend, ServerDelay};
+use crate::failure::{Delivery, Failure, FailureKind, Health, Resend, ServerDelay};
 
 /// The meaning of an outcome. A [`Classifier`](crate::Classifier) produces it.
 ///
@@ -19,6 +19,10 @@ pub enum Verdict {
     Success,
     /// The call failed.
     Failure(Failure),
+    /// The service works, and the request is at fault: `NotFound` for a key that doesn't exist, a
+    /// violated constraint. A retry returns the outcome, a breaker counts a success, and a fallback
+    /// isn't called. If a fallback should be called, use [`permanent`](Self::permanent).
+    ClientError,
     /// The outcome shows nothing about the health of the service. A breaker counts neither a
     /// success nor a failure, and a retry returns the outcome.
     Neutral,
@@ -30,15 +34,17 @@ impl Verdict {
         Self::failure(FailureKind::Transient)
     }
 
-    /// A failure after which another attempt would fail in the same way.
+    /// A failure after which another attempt would fail in the same way. A retry returns it. A
+    /// breaker counts it as a success, because the service works; add
+    /// `.health(Health::Unhealthy)` if other requests would fail, too. A fallback calls its backup.
     pub const fn permanent() -> Self {
         Self::failure(FailureKind::Permanent)
     }
 
     /// The server asks for fewer calls. A breaker doesn't count this as a failure by default, but
     /// `TripRule::AdaptiveThrottle` counts it as a request that wasn't accepted. Add
-    /// `.delivery(Delivery::Sent)` if the service itself answered: such an answer to a probe closes
-    /// a half-open breaker.
+    /// `.delivery(Delivery::Sent)` or [`answered`](Self::answered) if the service itself answered:
+    /// such an answer to a probe closes a half-open breaker.
     ///
     /// | layer | effect |
     /// |---|---|
@@ -110,10 +116,44 @@ impl Verdict {
         self.with_server_delay(ServerDelay::Pushback(delay))
     }
 
-    /// The same failure, with the server's request not to make another attempt. Without effect on a
-    /// success or a neutral verdict.
+    /// The same failure, with the server's request not to make another attempt. Without effect on
+    /// other verdicts.
     pub const fn never_retry(self) -> Self {
-        self.with_server_delay(ServerDelay::Never)
+        match self {
+            Self::Failure(failure) => Self::Failure(failure.with_final()),
+            other => other,
+        }
+    }
+
+    /// Sets what the failure shows about the health of the service, if the kind implies something
+    /// else (see [`Failure::health`]). Only breakers read it. Without effect on other verdicts.
+    ///
+    /// ```
+    /// use tower_recourse::{Health, Verdict};
+    ///
+    /// // HTTP 500: the same request would fail again, and others probably would, too.
+    /// let broken = Verdict::permanent().health(Health::Unhealthy);
+    /// // A lost race for a lock: worth a retry, and no sign of an unhealthy database.
+    /// let locked = Verdict::transient().health(Health::Healthy);
+    /// # let _ = (broken, locked);
+    /// ```
+    ///
+    /// Whatever it is, a breaker doesn't count a [rejected](Self::rejected) call.
+    pub const fn health(self, health: Health) -> Self {
+        match self {
+            Self::Failure(failure) => Self::Failure(failure.with_health(health)),
+            other => other,
+        }
+    }
+
+    /// States that the service itself answered, although it didn't process the request
+    /// ([`Delivery::NotSent`]): HTTP 429. If a probe of a half-open breaker is throttled by such an
+    /// answer, the breaker closes. Without effect on other verdicts.
+    pub const fn answered(self) -> Self {
+        match self {
+            Self::Failure(failure) => Self::Failure(failure.with_answered()),
+            other => other,
+        }
     }
 
     const fn with_server_delay(self, server_delay: ServerDelay) -> Self {
@@ -198,6 +238,18 @@ impl Verdict {
         match self {
             Self::Failure(failure) if matches!(failure.kind(), FailureKind::Permanent | FailureKind::Rejected) => self,
             other => other.idempotency_unknown(),
+        }
+    }
+
+    /// The same verdict; a permanent failure shows that the service is unhealthy, unless
+    /// [`health`](Self::health) is set.
+    #[cfg_attr(not(any(feature = "hyper", feature = "http")), allow(dead_code))]
+    pub(crate) const fn unhealthy_if_permanent(self) -> Self {
+        match self {
+            Self::Failure(failure) if matches!(failure.kind(), FailureKind::Permanent) && !failure.has_health() => {
+                self.health(Health::Unhealthy)
+            }
+            other => other,
         }
     }
 

@@ -8,7 +8,7 @@ use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, FallbackError, FallbackLayer, InvalidConfig, RetryConfig, RetryLayer,
     Verdict,
     breaker::{OpenDuration, TripRule},
-    http::BreakerClassifier,
+    http::StatusClassifier,
     retry::{Backoff, Elapsed, Jitter, Policy, Timeouts, TokenBucket},
 };
 
@@ -86,7 +86,7 @@ fn around_transport(retry: RetryConfig) -> BoxClient {
 
 /// Puts all layers around the hyper client, in the recommended order. The retry is the HTTP preset
 /// plus a seed and a time limit per attempt, which the preset leaves to the user.
-fn stack(script: &Script, breaker: BreakerConfig<BreakerClassifier>) -> BoxClient {
+fn stack(script: &Script, breaker: BreakerConfig<StatusClassifier>) -> BoxClient {
     let mut stale = Response::new(Full::from("a stale response"));
     stale.extensions_mut().insert(FromFallback);
 
@@ -98,7 +98,7 @@ fn stack(script: &Script, breaker: BreakerConfig<BreakerClassifier>) -> BoxClien
             BreakerError::Inner(error) => error,
             BreakerError::Rejected(rejection) => ClientError::Rejected(rejection),
         })
-        .layer(FallbackLayer::value(stale).classifier(BreakerClassifier))
+        .layer(FallbackLayer::value(stale).classifier(StatusClassifier::default()))
         .layer(RetryLayer::new(retry))
         .layer(BreakerLayer::new(breaker))
         .service(transport());
@@ -126,7 +126,7 @@ fn budget() -> Result<TokenBucket, InvalidConfig> {
     TokenBucket::retry_ratio(BUDGET_SHARE)?.min_per_second(BUDGET_PER_SECOND).initial(BUDGET_AT_START)
 }
 
-fn long_breaker() -> Result<BreakerConfig<BreakerClassifier>, InvalidConfig> {
+fn long_breaker() -> Result<BreakerConfig<StatusClassifier>, InvalidConfig> {
     Ok(BreakerConfig::http()
         .open_when(TripRule::consecutive(LONG_BREAKER_FAILURES)?)
         .open_for(OpenDuration::fixed(LONG_BREAKER_OPEN)))

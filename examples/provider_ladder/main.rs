@@ -56,7 +56,7 @@ async fn main() {
                 println!("  answer: {text}, by {by}, after {} s", begun.elapsed().as_secs());
                 println!("    {:?}: {}", answer_source(&answered), answered.report);
             }
-            Err(unanswered) => println!("  no answer: {:?}; {unanswered}", unanswered.error),
+            Err(unanswered) => println!("  no answer: {:?}; {}", unanswered.error, unanswered.report),
         }
         for provider in sources.providers.iter().filter(|provider| provider.circuit.stats().failures_in_a_row > 0) {
             let stats = provider.circuit.stats();

@@ -44,7 +44,7 @@
 //! # When not to use it
 //!
 //! - If the request causes the failures, and not the service: invalid requests of one caller must
-//!   not stop the other callers. Classify such failures as [neutral](crate::Verdict::Neutral).
+//!   not stop the other callers. They are [client errors](crate::Verdict::ClientError).
 //! - Around many hosts at once: one host that is down would open the circuit for all. Use [one
 //!   circuit per key](#one-circuit-per-key).
 //! - If every call must be tried, even if it will probably fail. Use a timeout instead.
@@ -221,17 +221,17 @@
 //! ```
 //!
 //! **A caller's error counts as a failure.** Invalid requests of one caller then open the circuit
-//! for all. Classify them as neutral.
+//! for all. Classify them as client errors.
 //!
 //! ```
-//! use std::io;
 //! use tower_recourse::{BreakerConfig, Verdict};
-//! // Wrong: every error counts.
+//! # enum DbError { UniqueViolation }
+//! // Wrong: every `DbError` counts.
 //! let config = BreakerConfig::default();
 //!
-//! // Right: invalid input doesn't count.
-//! let config = BreakerConfig::default().classify_errors(|error: &io::Error| match error.kind() {
-//!     io::ErrorKind::InvalidInput => Verdict::Neutral,
+//! // Right: a violated constraint doesn't count.
+//! let config = BreakerConfig::default().classify_errors(|error: &DbError| match error {
+//!     DbError::UniqueViolation => Verdict::ClientError,
 //!     _ => Verdict::transient(),
 //! });
 //! # let _ = config;

@@ -85,6 +85,10 @@ where
         self.0.memo(request)
     }
 
+    fn memo_without_retry(&self, request: &Req) -> Self::Memo {
+        self.0.memo_without_retry(request)
+    }
+
     fn classify(&self, memo: &Self::Memo, outcome: Result<&Res, &Err>) -> Verdict {
         self.0.classify(memo, outcome)
     }
@@ -124,6 +128,10 @@ where
 
     fn memo(&self, request: &Req) -> Self::Memo {
         (self.0.memo(request), self.1.memo(request))
+    }
+
+    fn memo_without_retry(&self, request: &Req) -> Self::Memo {
+        (self.0.memo_without_retry(request), self.1.memo_without_retry(request))
     }
 
     fn classify(&self, (first, next): &Self::Memo, outcome: Result<&Res, &Err>) -> Verdict {
@@ -187,6 +195,10 @@ where
 
     fn memo(&self, request: &Req) -> Self::Memo {
         self.inner.memo(request)
+    }
+
+    fn memo_without_retry(&self, request: &Req) -> Self::Memo {
+        self.inner.memo_without_retry(request)
     }
 
     /// If no classifier follows, the default is refined, too.

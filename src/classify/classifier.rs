@@ -48,6 +48,14 @@ pub trait Classifier<Req, Res, Err> {
     /// Reads the request before the call.
     fn memo(&self, request: &Req) -> Self::Memo;
 
+    /// Reads the request for a layer that never sends a request again: a breaker or a fallback. It
+    /// needs neither the [deadline](Self::deadline) nor the marks about resending. The provided
+    /// implementation calls [`memo`](Self::memo). Override it if the memo takes time, and a part of
+    /// it is only for retries.
+    fn memo_without_retry(&self, request: &Req) -> Self::Memo {
+        self.memo(request)
+    }
+
     /// Returns the verdict on an outcome.
     fn classify(&self, memo: &Self::Memo, outcome: Result<&Res, &Err>) -> Verdict;
 
@@ -116,6 +124,10 @@ where
 
     fn memo(&self, request: &Req) -> Self::Memo {
         (**self).memo(request)
+    }
+
+    fn memo_without_retry(&self, request: &Req) -> Self::Memo {
+        (**self).memo_without_retry(request)
     }
 
     fn classify(&self, memo: &Self::Memo, outcome: Result<&Res, &Err>) -> Verdict {

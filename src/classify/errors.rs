@@ -38,14 +38,21 @@ use crate::Verdict;
 /// | `ConnectionRefused` | transient | no | no connection was established |
 /// | `AddrInUse`, `AddrNotAvailable` | transient | no | no local address for a connection: the ports are used up at the moment |
 /// | `TimedOut` | timed out | unknown | the request may have been processed, and the answer came too late |
-/// | `NotFound`, `PermissionDenied`, `AlreadyExists`, `InvalidInput`, `InvalidData`, `InvalidFilename`, `ArgumentListTooLong`, `Unsupported` | permanent | unknown | the same call has the same result; an invalid certificate is `InvalidData` |
-/// | `NotADirectory`, `IsADirectory`, `DirectoryNotEmpty`, `ReadOnlyFilesystem`, `NotSeekable`, `FileTooLarge`, `CrossesDevices`, `TooManyLinks` | permanent | unknown | the file or its file system doesn't allow the operation |
-/// | `OutOfMemory`, `StorageFull`, `QuotaExceeded` | permanent | unknown | the resource doesn't recover while a caller waits |
+/// | `NotFound`, `PermissionDenied`, `AlreadyExists`, `InvalidInput`, `InvalidFilename`, `ArgumentListTooLong`, `Unsupported` | permanent | unknown | the same call has the same result; others may succeed |
+/// | `NotADirectory`, `IsADirectory`, `DirectoryNotEmpty`, `NotSeekable`, `FileTooLarge`, `CrossesDevices`, `TooManyLinks` | permanent | unknown | the file doesn't allow the operation |
+/// | `InvalidData` | permanent, unhealthy | unknown | the peer sent something invalid; an expired certificate is one |
+/// | `OutOfMemory`, `StorageFull`, `QuotaExceeded`, `ReadOnlyFilesystem` | permanent, unhealthy | unknown | the resource doesn't recover while a caller waits, and other calls need it, too |
 /// | `Other` | none of its own | | the kind of `io::Error::other("…")`: only the wrapped error has a known type, or another classifier of a [chain](super::first) knows the text |
 /// | `HostUnreachable`, `NetworkUnreachable`, `NetworkDown` | transient | unknown | an established connection can end with these, too |
 /// | `ConnectionReset`, `ConnectionAborted`, `BrokenPipe`, `NotConnected`, `UnexpectedEof`, `WriteZero`, any other | transient | unknown | the connection was lost before or after the server had read the request |
 ///
 /// If an `io::Error` wraps an error of a known type, that error decides.
+///
+/// A breaker counts a permanent failure as a success, and an *unhealthy* one as a failure
+/// ([`Verdict::health`]). The permanent failure of a connection, in the tables below, is always
+/// unhealthy, whatever its source. A client that returns the error of `connect` on a Unix socket
+/// unchanged returns `NotFound` if the server isn't running: classify that as
+/// [`Verdict::transient`].
 ///
 /// # Verdicts on other errors
 ///
@@ -65,7 +72,7 @@ use crate::Verdict;
 /// | h2: stream reset by the peer with `REFUSED_STREAM` (feature `h2`) | transient | no | the peer states it ([RFC 9113, 8.7](https://www.rfc-editor.org/rfc/rfc9113#section-8.7)) |
 /// | h2: `GOAWAY` of the peer, `NO_ERROR` (feature `h2`) | transient | no; within a `hyper::Error` unknown | a graceful shutdown; h2 reports it for streams above the last one that the peer will process, and for streams that it never opened ([RFC 9113, 6.8](https://www.rfc-editor.org/rfc/rfc9113#section-6.8)); hyper's client sometimes reports it for a stream that it has just sent |
 /// | h2: `ENHANCE_YOUR_CALM` of the peer (feature `h2`) | throttled | unknown | |
-/// | h2: `HTTP_1_1_REQUIRED`, `INADEQUATE_SECURITY` of the peer (feature `h2`) | permanent | unknown | the same connection settings have the same result |
+/// | h2: `HTTP_1_1_REQUIRED`, `INADEQUATE_SECURITY` of the peer (feature `h2`) | permanent, unhealthy | unknown | the same connection settings have the same result |
 /// | h2: reset by the sender itself (feature `h2`) | neutral | | the request's own body failed |
 /// | h2: "user error" (feature `h2`) | neutral; transient if no stream could be opened or the stream had ended | no, if no stream could be opened | the request is invalid: a header that HTTP/2 doesn't allow, no host |
 /// | h2: any other reset by the peer (feature `h2`) | transient | yes | the peer had received the stream, and abandoned it |
@@ -95,7 +102,7 @@ use crate::Verdict;
 /// - Some of your service's own errors are permanent (invalid input, no such row), or responses can
 ///   be failures (HTTP statuses). Use a closure, alone or [first](super::first) in a chain.
 /// - The service makes several calls per request and returns the error of one of them unchanged, as
-///   tower-http's `FollowRedirect` does. See `http::RetryClassifier::follows_redirects`.
+///   tower-http's `FollowRedirect` does. See `http::StatusClassifier::follows_redirects`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ErrorClassifier;
 

@@ -53,6 +53,11 @@ where
         ((self.is_idempotent)(request), self.classifier.memo(request))
     }
 
+    fn memo_without_retry(&self, request: &Req) -> Self::Memo {
+        // Only a retry reads the mark that depends on the predicate.
+        (true, self.classifier.memo_without_retry(request))
+    }
+
     fn classify(&self, (idempotent, memo): &Self::Memo, outcome: Result<&Res, &Err>) -> Verdict {
         marked(*idempotent, self.classifier.classify(memo, outcome))
     }

@@ -88,6 +88,26 @@
 //! # }
 //! ```
 //!
+//! # What the layers do
+//!
+//! A classifier states what an outcome is. Each layer has its own reaction, so one classifier
+//! serves all layers of a stack:
+//!
+//! | verdict | retry | breaker: [health](crate::Failure::health) | fallback |
+//! |---|---|---|---|
+//! | [`Success`](crate::Verdict::Success) | returns it | a success | returns it |
+//! | [`ClientError`](crate::Verdict::ClientError) | returns it | a success | returns it |
+//! | [`Neutral`](crate::Verdict::Neutral) | returns it | not counted | returns it |
+//! | [`transient`](crate::Verdict::transient), [`timed_out`](crate::Verdict::timed_out) | retries | a failure | calls the backup |
+//! | [`throttled`](crate::Verdict::throttled) | retries, after a longer wait | as [`on_throttled`](crate::BreakerConfig::on_throttled) defines: by default not counted; a probe succeeds if the service [answered](crate::Failure::is_answered) | calls the backup |
+//! | [`permanent`](crate::Verdict::permanent) | returns it | a success | calls the backup |
+//! | [`rejected`](crate::Verdict::rejected) | returns it, or waits it out if it is short | not counted | calls the backup |
+//!
+//! If the kind of a failure doesn't show the health of the service, add it:
+//! [`Verdict::health`](crate::Verdict::health). HTTP 500 isn't worth a retry, and is unhealthy:
+//! `Verdict::permanent().health(Health::Unhealthy)`. A transaction that lost a deadlock is worth a
+//! retry, and the database is healthy: `Verdict::transient().health(Health::Healthy)`.
+//!
 //! # Opinions and defaults
 //!
 //! A classifier always returns a verdict. Its [`opinion`](Classifier::opinion) is the part that it
@@ -140,7 +160,7 @@
 //!   its [source](std::error::Error::source), and classify with [`FollowSources`]. Put a closure
 //!   [first] in a chain:
 //!   `classify::first(classify::errors(classify)).or(FollowSources(ErrorClassifier))`.
-//! - Put a closure that classifies HTTP responses first in a chain with `http::RetryClassifier`,
+//! - Put a closure that classifies HTTP responses first in a chain with `http::StatusClassifier`,
 //!   which reads the mark.
 //!
 //! # Properties of a failure

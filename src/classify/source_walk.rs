@@ -39,7 +39,11 @@ impl SourceWalk {
                 Some(Finding::Verdict(verdict)) => Some(verdict),
                 Some(Finding::Inside { error, one_call, otherwise, sent }) => {
                     let verdict = self.verdict_inside(error, one_call).or(otherwise);
-                    verdict.map(|verdict| sent.map_or(verdict, |sent| verdict.delivery(sent)))
+                    verdict.map(|verdict| match sent {
+                        // The transport failed, so the service didn't answer.
+                        Some(sent) => verdict.delivery(sent).unhealthy_if_permanent(),
+                        None => verdict,
+                    })
                 }
                 #[cfg(feature = "reqwest")]
                 Some(Finding::LastCall { error, otherwise }) => {

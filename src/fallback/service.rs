@@ -78,7 +78,7 @@ where
 
     #[inline(always)]
     fn call(&mut self, request: Req) -> Self::Future {
-        let memo = self.classifier.memo(&request);
+        let memo = self.classifier.memo_without_retry(&request);
         let kept = self.backup.store(&request);
         let backup = self.shared.shard();
         if self.readiness.has_failed() {

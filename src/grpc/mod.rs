@@ -48,8 +48,7 @@
 //! | subject | page |
 //! |---|---|
 //! | all layers in the recommended order, with one deadline | [`http::standard`](crate::http::standard) |
-//! | retried codes, pushback, `RetryInfo`, deadlines | [`RetryClassifier`] |
-//! | codes that a breaker counts as failures | [`BreakerClassifier`] |
+//! | retried codes, codes that a breaker counts as failures, pushback, `RetryInfo`, deadlines | [`StatusClassifier`] |
 //! | statuses in trailers | [`PeekLayer`] |
 //! | time limits for streams | [`http::BodyTimeoutLayer`](crate::http::BodyTimeoutLayer) |
 //! | request copies, and the headers of retries | [`GrpcReplay`] |
@@ -99,7 +98,6 @@
 //! The presets emit the events of [`retry`](crate::retry) and [`breaker`](crate::breaker), under
 //! the name `grpc`. [`PeekLayer`] emits no events.
 
-mod breaker_classifier;
 mod code;
 mod deadline_exceeded;
 mod deadline_status;
@@ -107,25 +105,24 @@ pub mod peek;
 mod presets;
 mod replay;
 mod response_state;
-mod retry_classifier;
 mod retry_info;
 mod service_config;
 mod standard;
 mod status;
+mod status_classifier;
 mod timeout_header;
 mod timeout_header_layer;
 mod transport_error;
 mod unavailable;
 
-pub use breaker_classifier::BreakerClassifier;
 pub use code::Code;
 pub use deadline_exceeded::DeadlineExceeded;
 pub use deadline_status::{DeadlineStatus, DeadlineStatusFuture, DeadlineStatusLayer};
 pub use peek::PeekLayer;
 pub use replay::GrpcReplay;
 pub use response_state::code;
-pub use retry_classifier::RetryClassifier;
 pub use service_config::{ServiceConfig, ServiceConfigState};
 pub use standard::Grpc;
+pub use status_classifier::StatusClassifier;
 pub use timeout_header_layer::{TimeoutHeader, TimeoutHeaderLayer};
 pub use unavailable::Unavailable;

@@ -1,8 +1,7 @@
 //! The standard stack for gRPC.
 
 use super::{
-    BreakerClassifier, DeadlineExceeded, DeadlineStatusLayer, GrpcReplay, PeekLayer, RetryClassifier,
-    TimeoutHeaderLayer, Unavailable,
+    DeadlineExceeded, DeadlineStatusLayer, GrpcReplay, PeekLayer, StatusClassifier, TimeoutHeaderLayer, Unavailable,
 };
 use crate::{
     BreakerConfig, BreakerLayer, Name, RetryConfig, RetryLayer,
@@ -15,11 +14,11 @@ use crate::{
 pub struct Grpc;
 
 impl Protocol for Grpc {
-    type Retry = RetryLayer<RetryConfig<RetryClassifier, DeadlineExceeded, NoQuota, GrpcReplay>, GrpcReplay>;
-    type Breaker = BreakerLayer<BreakerClassifier, Unavailable>;
+    type Retry = RetryLayer<RetryConfig<StatusClassifier, DeadlineExceeded, NoQuota, GrpcReplay>, GrpcReplay>;
+    type Breaker = BreakerLayer<StatusClassifier, Unavailable>;
     type Timeout = DeadlineExceeded;
     type Rejection = Unavailable;
-    type FallbackClassifier = BreakerClassifier;
+    type FallbackClassifier = StatusClassifier;
     type Outermost = TimeoutHeaderLayer;
     type Attempt = DeadlineStatusLayer;
     type Innermost = PeekLayer;
@@ -35,7 +34,7 @@ impl StandardLayer<Grpc> {
     ///
     /// An attempt that times out isn't repeated by default, because the server may have executed
     /// it. To repeat such calls, add DEADLINE_EXCEEDED to the [retried
-    /// codes](RetryClassifier::retry_codes).
+    /// codes](StatusClassifier::retry_codes).
     ///
     #[cfg_attr(feature = "tonic", doc = "```")]
     #[cfg_attr(not(feature = "tonic"), doc = "```ignore")]

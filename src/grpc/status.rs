@@ -46,6 +46,15 @@ impl Status {
         None
     }
 
+    /// The delay that the server requests, if it allows another attempt.
+    pub(super) fn requested_delay(self) -> Option<Duration> {
+        match self.pushback {
+            Some(Pushback::After(delay)) => Some(delay),
+            Some(Pushback::Never) => None,
+            None => self.delay,
+        }
+    }
+
     /// Reads the status from trailers, or from the headers of a response without messages.
     pub(super) fn from_headers(headers: &HeaderMap) -> Self {
         let code = headers.get(STATUS).and_then(parse_number).and_then(Code::from_number).unwrap_or(Code::Unknown);

@@ -13,8 +13,8 @@ use crate::http::Deadline;
 ///
 /// The [standard stack](crate::http::standard) contains this layer.
 ///
-/// *When not to use it*: in front of a retry alone. Its [`RetryClassifier`](super::RetryClassifier)
-/// reads the header itself.
+/// *When not to use it*: in front of a retry alone. Its
+/// [`StatusClassifier`](super::StatusClassifier) reads the header itself.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TimeoutHeaderLayer;
 

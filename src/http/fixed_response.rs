@@ -15,10 +15,10 @@ use crate::fallback::{Backup, PrimaryFailure};
 ///
 /// ```
 /// use http::Response;
-/// use tower_recourse::{FallbackLayer, http::{BreakerClassifier, FixedResponse}};
+/// use tower_recourse::{FallbackLayer, http::{StatusClassifier, FixedResponse}};
 ///
 /// let layer = FallbackLayer::with(FixedResponse::new(Response::new("[]".into())))
-///     .classifier(BreakerClassifier) // for 429, 5xx, and errors
+///     .classifier(StatusClassifier::default()) // for 429, 5xx, and errors
 ///     .keep_primary_error();
 /// # let _ = layer;
 /// ```

@@ -18,20 +18,20 @@ use super::message::RequestHead;
 /// a precondition isn't idempotent: if the first attempt took effect, the second gets a 412
 /// (Precondition Failed), and the caller concludes that another client has changed the resource.
 ///
-/// [`RetryClassifier`](super::RetryClassifier) calls this function. The verdict of a custom
+/// [`StatusClassifier`](super::StatusClassifier) calls this function. The verdict of a custom
 /// classifier applies to any request, unless the classifier calls it too:
 ///
 /// ```
 /// use bytes::Bytes;
 /// use http::{Request, Response};
 /// use http_body_util::Full;
-/// use tower_recourse::{RetryConfig, Verdict, classify::{self, IdempotencyCheck}, http::{RetryClassifier, is_idempotent}};
+/// use tower_recourse::{RetryConfig, Verdict, classify::{self, IdempotencyCheck}, http::{StatusClassifier, is_idempotent}};
 ///
 /// // This service answers 200 with a header where 503 is meant.
 /// let busy = classify::outcomes(|outcome: Result<&Response<Full<Bytes>>, &std::io::Error>| {
 ///     outcome.ok()?.headers().contains_key("x-busy").then(Verdict::transient)
 /// });
-/// let classifier = IdempotencyCheck::new(classify::first(busy).or(RetryClassifier::default()), is_idempotent::<Full<Bytes>>);
+/// let classifier = IdempotencyCheck::new(classify::first(busy).or(StatusClassifier::default()), is_idempotent::<Full<Bytes>>);
 /// let config = RetryConfig::http().classifier(classifier);
 /// # let _ = config;
 /// ```

@@ -22,7 +22,7 @@
 //! # #[cfg(feature = "fallback")]
 //! use tower_recourse::{
 //!     BreakerConfig, BreakerError, BreakerLayer, FallbackLayer, RetryConfig, RetryLayer,
-//!     http::BreakerClassifier, retry::Timeouts,
+//!     http::StatusClassifier, retry::Timeouts,
 //! };
 //!
 //! # #[cfg(feature = "fallback")]
@@ -41,7 +41,7 @@
 //! let mut client = ServiceBuilder::new()
 //!     .layer(
 //!         FallbackLayer::new(replica)
-//!             .classifier(BreakerClassifier)                             // for 429, 5xx, and errors
+//!             .classifier(StatusClassifier::default())            // for 429, 5xx, and errors
 //!             .merge_errors(|error: BoxError, _: BoxError| error),
 //!     )
 //!     .map_err(BreakerError::into_boxed)
@@ -76,8 +76,7 @@
 //! | subject | page |
 //! |---|---|
 //! | all layers in the recommended order, with one deadline | [`standard`] |
-//! | which outcomes and which requests are retried | [`RetryClassifier`] |
-//! | which outcomes a breaker counts as failures | [`BreakerClassifier`] |
+//! | which outcomes are failures, which requests are retried, what a breaker counts | [`StatusClassifier`] |
 //! | resending request bodies | [`replay`] |
 //! | idempotency keys for POST and PATCH | [`IdempotencyKeyLayer`] |
 //! | a new connection after a timeout or a 421 | [`retire_connection`] |
@@ -108,7 +107,7 @@
 //! On a 429, a reset without a remaining count counts too. A date is compared with the `Date` (and
 //! `Age`) of the same response, so the clocks of client and server may differ. Values that are
 //! negative, have a fraction, or can't be parsed are ignored. The header `X-Should-Retry` decides
-//! whether to retry at all: see [`RetryClassifier`].
+//! whether to retry at all: see [`StatusClassifier`].
 //!
 //! # Time limits
 //!
@@ -126,17 +125,17 @@
 //!
 //! The retry resends a POST only if the server provably didn't process it: the server refused the
 //! connection, the server refused the HTTP/2 stream, a pooled connection was dead before it was
-//! used, or the status proves it ([`RetryClassifier`] has the table). The same holds for a PUT or
+//! used, or the status proves it ([`StatusClassifier`] has the table). The same holds for a PUT or
 //! DELETE with a precondition such as `If-Match`. A request with an `Idempotency-Key` counts as
 //! idempotent: [`IdempotencyKeyLayer`] sets a key, and servers and gateways must decide
-//! [when to trust it](RetryClassifier#when-to-trust-an-idempotency-key). The verdict of a custom
+//! [when to trust it](StatusClassifier#when-to-trust-an-idempotency-key). The verdict of a custom
 //! classifier applies to every method; call [`is_idempotent`] in it if the method matters.
 //!
 //! # When not to use it
 //!
 //! - If another layer, or the client library of the server, retries already.
 //! - If responses must be classified by their body. Write a custom classifier, and put it
-//!   [first](crate::classify::first) in a chain with [`RetryClassifier`].
+//!   [first](crate::classify::first) in a chain with [`StatusClassifier`].
 //!
 //! A classifier of tower-http that you use for tracing can classify for this crate too: see
 //! `TowerHttpClassifier` (feature `tower-http`; for tower-http 0.6 `tower-http-06`).
@@ -191,7 +190,6 @@
 
 pub mod body_breaker;
 pub mod body_timeout;
-mod breaker_classifier;
 pub mod deadline;
 pub(crate) mod drain;
 pub mod first_frame;
@@ -213,9 +211,9 @@ mod request_memo;
 pub mod response_body;
 pub mod retire_connection;
 pub(crate) mod retry_after;
-mod retry_classifier;
 pub(crate) mod size_hint;
 pub mod standard;
+mod status_classifier;
 #[cfg(feature = "tower-http-06")]
 pub mod tower_http_06;
 #[cfg(any(feature = "tower-http", feature = "tower-http-06"))]
@@ -224,7 +222,6 @@ pub(crate) mod unavailable;
 
 pub use body_breaker::BodyBreakerLayer;
 pub use body_timeout::BodyTimeoutLayer;
-pub use breaker_classifier::BreakerClassifier;
 pub use deadline::{Deadline, DeadlineLayer, GatewayTimeout};
 pub use first_frame::FirstFrameLayer;
 #[cfg(feature = "fallback")]
@@ -237,8 +234,8 @@ pub use report_extension::{ReportExtension, ReportExtensionFuture, ReportExtensi
 pub use request_memo::RequestMemo;
 pub use response_body::{ResponseBody, ResponseBodyLayer};
 pub use retire_connection::RetireConnectionLayer;
-pub use retry_classifier::RetryClassifier;
 pub use standard::StandardLayer;
+pub use status_classifier::StatusClassifier;
 #[cfg(feature = "tower-http")]
 pub use tower_http_classifier::v07::TowerHttpClassifier;
 pub use unavailable::Unavailable;

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::{BreakerClassifier, Replay, RetryClassifier};
+use super::{Replay, StatusClassifier};
 use crate::{
     BreakerConfig, Ratio, RetryConfig,
     retry::{Backoff, Jitter, NoTimeouts, quota::NoQuota},
 };
 
-impl RetryConfig<RetryClassifier, NoTimeouts, NoQuota, Replay> {
+impl RetryConfig<StatusClassifier, NoTimeouts, NoQuota, Replay> {
     /// Preset for HTTP requests.
     ///
     /// | setting | here | why |
@@ -21,9 +21,9 @@ impl RetryConfig<RetryClassifier, NoTimeouts, NoQuota, Replay> {
     /// | [`budget`](Self::budget) | 20 % of the requests plus 10 retries per second; up to 100 tokens are saved | it bounds the load that retries add to a failing upstream. A client with 10 requests per second may double its load |
     /// | its [initial tokens](crate::retry::TokenBucket::initial) | 100 | a burst of failures right after the start can be retried |
     /// | [`wait_out_rejections`](Self::wait_out_rejections) | of up to 250 ms, in a request's first 300 ms | the preset breaker opens for 100 ms at first; a rejected request waits for that instead of failing |
-    /// | [`idempotent`](Self::idempotent) | not set | [`RetryClassifier`] decides by method: the retry resends other requests only if the server provably didn't process them |
+    /// | [`idempotent`](Self::idempotent) | not set | [`StatusClassifier`] decides by method: the retry resends other requests only if the server provably didn't process them |
     /// | [`timeouts`](Self::timeouts) | none | the right limits depend on the call. Set them: a server that hangs produces no outcome to retry |
-    /// | classifier | [`RetryClassifier`] | the statuses and errors that RFC 9110 and gateways use for temporary failures |
+    /// | classifier | [`StatusClassifier`] | the statuses and errors that RFC 9110 and gateways use for temporary failures |
     /// | request copies | [`Replay`] | bodies of up to 64 KiB can be resent |
     ///
     /// # Which traffic it fits
@@ -66,19 +66,19 @@ impl RetryConfig<RetryClassifier, NoTimeouts, NoQuota, Replay> {
             .name("http")
             .retries(3)
             .backoff(backoff)
-            .classifier(RetryClassifier::default())
+            .classifier(StatusClassifier::default())
             .replay(Replay::default())
     }
 }
 
-impl BreakerConfig<BreakerClassifier> {
+impl BreakerConfig<StatusClassifier> {
     /// Preset for a breaker around an HTTP service.
     ///
     /// | setting | here | why |
     /// |---|---|---|
     /// | thresholds | [the defaults](BreakerConfig): opens after 5 consecutive failures over at least 500 ms, for 10 % of the time that the service has been failing | a window of calls would open within milliseconds at high traffic |
-    /// | classifier | [`BreakerClassifier`] | 5xx and errors are failures; 429, and 503 with a delay, are [neutral](BreakerConfig::on_throttled) |
+    /// | classifier | [`StatusClassifier`] | the same as that of [`RetryConfig::http`]; 5xx and lost connections are failures; 429, and 503 with a delay, are [neutral](BreakerConfig::on_throttled) |
     pub fn http() -> Self {
-        BreakerConfig::default().name("http").classifier(BreakerClassifier)
+        BreakerConfig::default().name("http").classifier(StatusClassifier::default())
     }
 }

@@ -5,7 +5,7 @@ use crate::{Verdict, time::Instant};
 
 const EARLY_DATA: HeaderName = HeaderName::from_static("early-data");
 
-/// What the retry classifiers for HTTP record about a request before its first attempt.
+/// What the classifiers for HTTP record about a request before its first attempt.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestMemo {
     idempotent: bool,
@@ -16,6 +16,9 @@ pub struct RequestMemo {
 }
 
 impl RequestMemo {
+    /// For a layer that never sends a request again.
+    pub(crate) const UNREAD: Self = Self { idempotent: true, forwards_early_data: false, deadline: None };
+
     /// Treats a request that has an idempotency key as idempotent.
     #[cfg_attr(not(any(feature = "tower-http", feature = "tower-http-06")), allow(dead_code))]
     pub(super) fn of<B>(request: &Request<B>) -> Self {

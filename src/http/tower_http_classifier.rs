@@ -48,11 +48,19 @@ macro_rules! classes {
                 (RequestMemo::of(request), self.make.make_classifier(request))
             }
 
+            fn memo_without_retry(&self, request: &Request<ReqBody>) -> Self::Memo {
+                (RequestMemo::UNREAD, self.make.make_classifier(request))
+            }
+
             fn classify(&self, (request, classifier): &Self::Memo, outcome: Result<&Response<ResBody>, &Err>) -> Verdict {
                 let verdict = match outcome {
                     Ok(response) => match classifier.clone().classify_response(response) {
                         ClassifiedResponse::Ready(Err(class)) => {
                             let verdict = (self.to_verdict)(&class).delivery(Delivery::Sent);
+                            let verdict = match response.status().is_server_error() {
+                                true => verdict.unhealthy_if_permanent(),
+                                false => verdict,
+                            };
                             let delay = retry_after::requested_delay(response.status(), response.headers());
                             delay.map_or(verdict, |delay| verdict.retry_after(delay))
                         }
@@ -108,10 +116,13 @@ pub(super) mod v07 {
         /// # let _ = config;
         /// ```
         ///
-        /// Everything else works as with [`RetryClassifier`](crate::http::RetryClassifier):
+        /// Everything else works as with [`StatusClassifier`](crate::http::StatusClassifier):
         /// [`ErrorClassifier`] classifies errors, a failure carries the delay that the server asks
         /// for, requests that aren't idempotent are resent only if they weren't sent, and the retry
         /// honours a [`Deadline`](crate::http::Deadline).
+        ///
+        /// A breaker counts a permanent failure with a status of 5xx as a failure, unless the
+        /// verdict states its [`health`](Verdict::health).
         ///
         /// A response that tower-http's classifier can classify only at the end of its stream
         /// counts as a success, because its head shows no failure.

@@ -1,18 +1,22 @@
-//! The HTTP classifiers for reqwest's types.
+//! The HTTP classifier for reqwest's types.
 
 use ::reqwest::{Request, Response, StatusCode};
 
 use crate::{
     Classifier, Verdict,
-    classify::{DrainFuture, ErrorClassifier, Origin, RejectionMark},
-    http::{BreakerClassifier, RequestMemo, RetryClassifier, drain, idempotency::is_repeatable, rejection_mark},
+    classify::{DrainFuture, Origin, RejectionMark},
+    http::{RequestMemo, StatusClassifier, drain, idempotency::is_repeatable, rejection_mark},
 };
 
-impl<Err: 'static> Classifier<Request, Response, Err> for RetryClassifier {
+impl<Err: 'static> Classifier<Request, Response, Err> for StatusClassifier {
     type Memo = RequestMemo;
 
     fn memo(&self, request: &Request) -> RequestMemo {
         RequestMemo::new(request, is_repeatable(request, !self.ignores_keys))
+    }
+
+    fn memo_without_retry(&self, _: &Request) -> RequestMemo {
+        RequestMemo::UNREAD
     }
 
     fn classify(&self, memo: &RequestMemo, outcome: Result<&Response, &Err>) -> Verdict {
@@ -29,28 +33,6 @@ impl<Err: 'static> Classifier<Request, Response, Err> for RetryClassifier {
             Ok(response) if response.status() == StatusCode::MISDIRECTED_REQUEST => Err(Ok(response)),
             Ok(response) => Ok(drain::drain_body(::reqwest::Body::from(response))),
             Err(error) => Err(Err(error)),
-        }
-    }
-
-    #[inline]
-    fn origin(&self, outcome: Result<&Response, &Err>) -> Origin {
-        rejection_mark::origin(outcome)
-    }
-
-    fn rejection_mark(&self) -> Option<RejectionMark<Response>> {
-        Some(rejection_mark::mark)
-    }
-}
-
-impl<Err: 'static> Classifier<Request, Response, Err> for BreakerClassifier {
-    type Memo = ();
-
-    fn memo(&self, _: &Request) {}
-
-    fn classify(&self, (): &(), outcome: Result<&Response, &Err>) -> Verdict {
-        match outcome {
-            Ok(response) => Self::classify_response(response),
-            Err(_) => Classifier::<Request, _, _>::classify(&ErrorClassifier, &(), outcome),
         }
     }
 

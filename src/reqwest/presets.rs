@@ -3,11 +3,11 @@
 use super::Replay;
 use crate::{
     BreakerConfig, RetryConfig,
-    http::{BreakerClassifier, RetryClassifier},
+    http::StatusClassifier,
     retry::{NoTimeouts, quota::NoQuota},
 };
 
-impl RetryConfig<RetryClassifier, NoTimeouts, NoQuota, Replay> {
+impl RetryConfig<StatusClassifier, NoTimeouts, NoQuota, Replay> {
     /// [`RetryConfig::http`] around a `reqwest::Client`: the same settings and the same classifier,
     /// for requests of reqwest's type.
     ///
@@ -28,7 +28,7 @@ impl RetryConfig<RetryClassifier, NoTimeouts, NoQuota, Replay> {
     }
 }
 
-impl BreakerConfig<BreakerClassifier> {
+impl BreakerConfig<StatusClassifier> {
     /// [`BreakerConfig::http`] around a `reqwest::Client`: the same settings and the same
     /// classifier, under another name.
     pub fn reqwest() -> Self {

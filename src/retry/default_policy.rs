@@ -89,7 +89,7 @@ where
                 self.settings.report_success(attempt, paid);
                 Decision::Return(DecisionReason::Success)
             }
-            Verdict::Neutral => Decision::Return(DecisionReason::Neutral),
+            Verdict::Neutral | Verdict::ClientError => Decision::Return(DecisionReason::Neutral),
             Verdict::Failure(failure) => self.decide_after_failure::<Req, _>(progress, attempt, paid, failure),
         }
     }

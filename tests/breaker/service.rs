@@ -222,7 +222,7 @@ fn stats_have_every_field() {
     let circuit =
         Circuit::new(counted().open_when(rule).or_when(TripRule::consecutive(3).unwrap()).clock(clock.clone()));
     end_calls(&circuit, Verdict::Success, 2);
-    end_calls(&circuit, Verdict::permanent(), 1);
+    end_calls(&circuit, Verdict::timed_out(), 1);
     let stats = circuit.stats();
     assert_eq!((stats.failures_in_a_row, stats.threshold), (1, Some(3)));
     assert_eq!((stats.window.calls, stats.window.failures), (3, 1));

@@ -8,7 +8,7 @@ use std::{
 };
 
 use tower_recourse::{
-    BreakerConfig, BreakerError, Circuit, Classifier, Delivery, Elapsed, FailureKind, Verdict,
+    BreakerConfig, BreakerError, Circuit, Classifier, Delivery, Elapsed, FailureKind, Health, Verdict,
     classify::{ErrorClassifier, FollowSources},
 };
 
@@ -75,6 +75,7 @@ impl Error for Unknown {}
 #[test]
 fn io_errors_are_classified_by_kind() {
     use ErrorKind::*;
+    const UNHEALTHY: Verdict = Verdict::permanent().health(Health::Unhealthy);
     let rows = [
         (ConnectionRefused, NOT_SENT),
         (AddrInUse, NOT_SENT),
@@ -84,15 +85,15 @@ fn io_errors_are_classified_by_kind() {
         (PermissionDenied, Verdict::permanent()),
         (AlreadyExists, Verdict::permanent()),
         (InvalidInput, Verdict::permanent()),
-        (InvalidData, Verdict::permanent()),
+        (InvalidData, UNHEALTHY),
         (Unsupported, Verdict::permanent()),
-        (OutOfMemory, Verdict::permanent()),
-        (StorageFull, Verdict::permanent()),
-        (QuotaExceeded, Verdict::permanent()),
+        (OutOfMemory, UNHEALTHY),
+        (StorageFull, UNHEALTHY),
+        (QuotaExceeded, UNHEALTHY),
         (IsADirectory, Verdict::permanent()),
         (NotADirectory, Verdict::permanent()),
         (DirectoryNotEmpty, Verdict::permanent()),
-        (ReadOnlyFilesystem, Verdict::permanent()),
+        (ReadOnlyFilesystem, UNHEALTHY),
         (NotSeekable, Verdict::permanent()),
         (FileTooLarge, Verdict::permanent()),
         (CrossesDevices, Verdict::permanent()),

@@ -26,7 +26,7 @@ use tokio::{
     net::TcpListener,
 };
 use tower_recourse::{
-    Classifier, Delivery, Verdict,
+    Classifier, Delivery, Health, Verdict,
     classify::{ErrorClassifier, FollowSources},
 };
 
@@ -70,7 +70,7 @@ async fn a_connect_error_has_the_kind_of_its_cause() {
     for (kind, verdict) in [
         (io::ErrorKind::Other, NOT_SENT),
         (io::ErrorKind::TimedOut, Verdict::timed_out().delivery(Delivery::NotSent)),
-        (io::ErrorKind::NotFound, Verdict::permanent().delivery(Delivery::NotSent)),
+        (io::ErrorKind::NotFound, Verdict::permanent().delivery(Delivery::NotSent).health(Health::Unhealthy)),
     ] {
         let resolver =
             tower::service_fn(
@@ -216,7 +216,7 @@ async fn enhance_your_calm_is_throttling() {
 
 #[tokio::test]
 async fn http_1_1_required_is_permanent() {
-    let permanent = Some(Verdict::permanent());
+    let permanent = Some(Verdict::permanent().health(Health::Unhealthy));
     assert_eq!(by_both(|respond, _| reset(respond, h2::Reason::HTTP_1_1_REQUIRED)).await, permanent);
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use proptest::prelude::*;
 use tower_recourse::{
-    BreakerConfig, BreakerError, Circuit, Classifier, Delivery, InvalidConfig, Verdict,
+    BreakerConfig, BreakerError, Circuit, Classifier, Delivery, Health, InvalidConfig, Verdict,
     classify::{self, ErrorClassifier, ErrorMessages, FollowSources},
 };
 
@@ -240,6 +240,9 @@ fn no_opinion_differs_from_a_default() {
     assert_eq!(Classifier::<(), u8, String>::opinion(&messages, &(), Ok(&1)), None);
 }
 
+/// Permanent for this request, and for others.
+const UNHEALTHY: Verdict = Verdict::permanent().health(Health::Unhealthy);
+
 #[test]
 fn in_a_chain_the_type_comes_before_the_text() {
     let chain = classify::first(ErrorClassifier).or(ErrorMessages::service_calls());
@@ -251,7 +254,7 @@ fn in_a_chain_the_type_comes_before_the_text() {
         Verdict::transient().delivery(Delivery::NotSent).idempotency_unknown()
     );
     assert_eq!(judged("connection lost".into()), Verdict::transient().idempotency_unknown());
-    assert_eq!(judged("what?".into()), Verdict::permanent());
+    assert_eq!(judged("what?".into()), UNHEALTHY);
 }
 
 #[test]
@@ -267,11 +270,11 @@ fn the_built_in_list_for_service_clients() {
         ("a temporary fault", Verdict::transient()),
         ("service unavailable", Verdict::transient()),
         ("status 503", Verdict::transient()),
-        ("out of memory", Verdict::permanent()),
-        ("disk full", Verdict::permanent()),
-        ("resource exhausted", Verdict::permanent()),
-        ("division by zero", Verdict::permanent()),
-        ("", Verdict::permanent()),
+        ("out of memory", UNHEALTHY),
+        ("disk full", UNHEALTHY),
+        ("resource exhausted", UNHEALTHY),
+        ("division by zero", UNHEALTHY),
+        ("", UNHEALTHY),
         // Transient texts come before permanent ones.
         ("resource temporarily unavailable", Verdict::transient()),
         ("connection to the disk server", Verdict::transient()),
@@ -303,7 +306,7 @@ fn the_built_in_list_for_jobs_on_nodes() {
         ("Connection reset by peer", Verdict::transient()),
         ("broken pipe", Verdict::transient()),
         ("node offline", Verdict::transient()),
-        ("division by zero", Verdict::permanent()),
+        ("division by zero", UNHEALTHY),
         // "node not found" is an exception to the pattern "not found". An earlier pattern of the
         // list wins over both.
         ("node not found: b-7", Verdict::transient()),
@@ -317,7 +320,7 @@ fn the_built_in_list_for_jobs_on_nodes() {
 /// Adds what the built-in lists add to retryable failures: they don't know whether a request is
 /// idempotent.
 fn marked(verdict: Verdict) -> Verdict {
-    if verdict == Verdict::permanent() { verdict } else { verdict.idempotency_unknown() }
+    if verdict == Verdict::permanent() || verdict == UNHEALTHY { verdict } else { verdict.idempotency_unknown() }
 }
 
 #[test]

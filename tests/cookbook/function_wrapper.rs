@@ -190,7 +190,7 @@ async fn point_4_retries_failures_and_fallbacks_have_log_levels() {
         );
     }
     assert_eq!(lines[3], "ERROR not retried name=\"prices\" attempt=4 cause=all 4 attempts failed");
-    assert_eq!(lines[4..], ["INFO calling the fallback name=prices why=the call failed: all 4 attempts failed"]);
+    assert_eq!(lines[4..], ["INFO calling the fallback name=prices why=timeout (all 4 attempts failed)"]);
 
     let log = logged(async {
         wrapper.call(|| async { Err::<(), _>(Text("disk full")) }).await.unwrap_err();

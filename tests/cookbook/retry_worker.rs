@@ -4,7 +4,7 @@ use std::{io, sync::Mutex};
 
 use tokio::time::Instant;
 use tower_recourse::{
-    Classifier, RetryConfig, RetryLayer, Verdict,
+    Classifier, Health, RetryConfig, RetryLayer, Verdict,
     classify::{self, ErrorClassifier, ErrorMessages},
     retry::Backoff,
 };
@@ -49,8 +49,11 @@ fn point_1_the_schedule_is_available_as_numbers() {
 fn point_2_kinds_by_text() {
     let permanent =
         ["validation failed", "invalid id", "key not found", "Unauthorized", "forbidden", "400 Bad Request"];
-    for text in permanent.into_iter().chain(["malformed json", "missing required field", "who knows", ""]) {
+    for text in permanent.into_iter().chain(["malformed json", "missing required field"]) {
         assert_eq!(judge(text), Verdict::permanent(), "{text}");
+    }
+    for unknown in ["who knows", ""] {
+        assert_eq!(judge(unknown), Verdict::permanent().health(Health::Unhealthy), "{unknown}");
     }
     let transient =
         ["connection lost", "unavailable", "temporary", "network", "refused", "host unreachable", "no route to host"];

@@ -10,7 +10,7 @@ use tonic::Code;
 use tower::Layer;
 use tower_recourse::{
     RetryConfig, RetryLayer,
-    grpc::{GrpcReplay, RetryClassifier},
+    grpc::{GrpcReplay, StatusClassifier},
     http::{Deadline, Replay},
     retry::{Backoff, RetryThrottle},
 };
@@ -265,7 +265,7 @@ async fn the_retried_codes_can_be_configured() {
             "8" => answers(&[&[("grpc-status", "8"), ("grpc-retry-pushback-ms", "1")]]),
             _ => answers(&[&[("grpc-status", "4")]]),
         };
-        let config = config().classifier(RetryClassifier::default().retry_codes(codes.clone()));
+        let config = config().classifier(StatusClassifier::default().retry_codes(codes.clone()));
         retrying(config, service).oneshot(request("/test.Echo/Unary")).await.unwrap();
         assert_eq!(log.lock().unwrap().len(), sends, "{codes:?}, {status}");
     }

@@ -38,7 +38,7 @@ fn counts<C>(circuit: &Circuit<C>) -> Counts {
     (stats.total_successes.unwrap(), stats.total_failures, stats.total_neutral, stats.total_dropped)
 }
 
-fn circuit() -> Circuit<grpc::BreakerClassifier> {
+fn circuit() -> Circuit<grpc::StatusClassifier> {
     Circuit::new(BreakerConfig::grpc().fixed_share().without_observers().count_all_calls())
 }
 

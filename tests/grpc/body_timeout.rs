@@ -6,7 +6,7 @@ use tonic::{Code, Status, Streaming};
 use tower::{Layer, ServiceBuilder};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, RetryLayer,
-    grpc::{self, PeekLayer, RetryClassifier},
+    grpc::{self, PeekLayer, StatusClassifier},
     http::{
         BodyBreakerLayer, BodyTimeoutLayer,
         body_timeout::{BodyElapsed, BodyLimit},
@@ -25,7 +25,7 @@ fn idle(millis: u64) -> BodyTimeoutLayer {
     BodyTimeoutLayer::new().idle(Duration::from_millis(millis)).unwrap()
 }
 
-fn circuit() -> Circuit<grpc::BreakerClassifier> {
+fn circuit() -> Circuit<grpc::StatusClassifier> {
     Circuit::new(BreakerConfig::grpc().fixed_share().without_observers().count_all_calls())
 }
 
@@ -65,8 +65,8 @@ async fn a_stall_before_the_first_message_fails_for_a_breaker() {
 
 #[tokio::test]
 async fn a_stall_before_the_first_message_is_retried_if_enabled() {
-    let deadline_exceeded = RetryClassifier::default().retry_codes([grpc::Code::DeadlineExceeded]);
-    for (statuses, attempts) in [(RetryClassifier::default(), 1), (deadline_exceeded, 2)] {
+    let deadline_exceeded = StatusClassifier::default().retry_codes([grpc::Code::DeadlineExceeded]);
+    for (statuses, attempts) in [(StatusClassifier::default(), 1), (deadline_exceeded, 2)] {
         let (serving, log) = scripted_http2::serve(&[Reply::HeadersThenHang, scripted_http2::OK]).await;
         let retry = RetryLayer::new(config().classifier(statuses));
         let stack = ServiceBuilder::new().layer(retry).layer(PeekLayer::new()).layer(idle(50));

@@ -20,7 +20,7 @@ use tower::{Layer, ServiceBuilder};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, CallReport, Circuit, RetryLayer, State,
     breaker::TripRule,
-    grpc::{PeekLayer, RetryClassifier, Unavailable},
+    grpc::{PeekLayer, StatusClassifier, Unavailable},
     http::{BodyBreakerLayer, ReportExtensionLayer},
     retry::RetryThrottle,
 };
@@ -211,7 +211,7 @@ async fn the_channels_timeout_applies_to_each_attempt() {
         let channel = endpoint.timeout(Duration::from_millis(30)).connect_lazy();
         let circuit = Circuit::new(BreakerConfig::grpc().fixed_share().without_observers());
         let service = ServiceBuilder::new()
-            .layer(RetryLayer::new(config().classifier(RetryClassifier::default().retry_codes(codes))))
+            .layer(RetryLayer::new(config().classifier(StatusClassifier::default().retry_codes(codes))))
             .layer(BreakerLayer::on(&circuit).on_rejection(Unavailable))
             .layer(PeekLayer::new())
             .service(channel);
@@ -361,7 +361,7 @@ async fn a_reset_stream_has_the_code_of_its_reason() {
             let (serving, log) = scripted_http2::serve(replies).await;
             let circuit = Circuit::new(BreakerConfig::grpc().fixed_share().without_observers());
             let service = ServiceBuilder::new()
-                .layer(RetryLayer::new(config().classifier(RetryClassifier::default().retry_codes(codes))))
+                .layer(RetryLayer::new(config().classifier(StatusClassifier::default().retry_codes(codes))))
                 .layer(BreakerLayer::on(&circuit).on_rejection(Unavailable))
                 .layer(PeekLayer::new())
                 .service(channel(serving.address));

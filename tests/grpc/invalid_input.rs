@@ -299,7 +299,7 @@ async fn extreme_service_configs() {
 /// at that point.
 struct Everything {
     replay: Replay,
-    circuit: Circuit<tower_recourse::grpc::BreakerClassifier>,
+    circuit: Circuit<tower_recourse::grpc::StatusClassifier>,
     /// Held by the bodies of the request and of the responses.
     held: Arc<()>,
     moments: AwaitPoints,

@@ -46,7 +46,7 @@ use tonic::transport::{Channel, Endpoint};
 use tower::{Layer, Service, ServiceBuilder, service_fn};
 use tower_recourse::{
     Ratio, RetryConfig, RetryLayer,
-    grpc::{GrpcReplay, PeekLayer, RetryClassifier},
+    grpc::{GrpcReplay, PeekLayer, StatusClassifier},
     retry::{Backoff, NoTimeouts, quota::NoQuota},
 };
 
@@ -55,7 +55,7 @@ use self::{
     loopback::Serving,
 };
 
-type Config = RetryConfig<RetryClassifier, NoTimeouts, NoQuota, GrpcReplay>;
+type Config = RetryConfig<StatusClassifier, NoTimeouts, NoQuota, GrpcReplay>;
 
 /// The preset without jitter, budget and observers.
 fn config() -> Config {

@@ -11,7 +11,7 @@ use tower_http::trace::TraceLayer;
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, Rejection, RetryConfig, RetryLayer, State,
     breaker::{OpenDuration, TripRule},
-    grpc::{BreakerClassifier, Code, PeekLayer, Unavailable, code},
+    grpc::{Code, PeekLayer, StatusClassifier, Unavailable, code},
     retry::{Budget, TokenBucket},
 };
 
@@ -28,7 +28,7 @@ fn request() -> Request<Full<Bytes>> {
     Request::post("/greeter.Greeter/Greet").body(Full::from("body")).unwrap()
 }
 
-fn open() -> Circuit<BreakerClassifier> {
+fn open() -> Circuit<StatusClassifier> {
     let config = BreakerConfig::grpc().fixed_share().open_when(TripRule::consecutive(1).unwrap()).without_observers();
     let circuit = Circuit::new(config.open_for(OpenDuration::fixed(Duration::from_secs(5))));
     circuit.try_acquire().unwrap().failure();

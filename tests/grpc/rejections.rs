@@ -11,7 +11,7 @@ use tower::{Layer, Service, ServiceExt};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, RetryConfig, RetryLayer, State,
     breaker::{OpenDuration, TripRule},
-    grpc::{BreakerClassifier, Unavailable},
+    grpc::{StatusClassifier, Unavailable},
     http::rejection,
     retry::{Backoff, RejectionWait},
 };
@@ -21,12 +21,12 @@ use crate::{answers, gaps, request};
 const MS: Duration = Duration::from_millis(1);
 
 /// A breaker that opens at the first failure for this duration.
-fn breaker(open_for: Duration) -> BreakerConfig<BreakerClassifier> {
+fn breaker(open_for: Duration) -> BreakerConfig<StatusClassifier> {
     let rule = TripRule::consecutive(1).unwrap();
     BreakerConfig::grpc().open_when(rule).open_for(OpenDuration::fixed(open_for)).without_observers()
 }
 
-fn opened(open_for: Duration) -> Circuit<BreakerClassifier> {
+fn opened(open_for: Duration) -> Circuit<StatusClassifier> {
     let circuit = Circuit::new(breaker(open_for));
     circuit.report_failure();
     assert_eq!(circuit.state(), State::Open);

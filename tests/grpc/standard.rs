@@ -11,7 +11,7 @@ use tower::Layer;
 use tower_recourse::{
     FallbackLayer,
     fallback::PrimaryFailure,
-    grpc::{Grpc, RetryClassifier, peek::PeekedBody},
+    grpc::{Grpc, StatusClassifier, peek::PeekedBody},
     http::{
         Deadline,
         standard::{Standard, StandardLayer},
@@ -105,7 +105,7 @@ async fn cancelled_is_converted_at_the_deadline_only() {
 async fn a_timed_out_attempt_is_repeated_if_its_code_is_set() {
     let (serving, host) = Host::playing(&[Never, Success]).await;
     let codes = [tower_recourse::grpc::Code::Unavailable, tower_recourse::grpc::Code::DeadlineExceeded];
-    let retry = config().classifier(RetryClassifier::default().retry_codes(codes));
+    let retry = config().classifier(StatusClassifier::default().retry_codes(codes));
     let layer = StandardLayer::grpc("greeter").retry(retry).attempt_timeout(SHORT);
     let mut client = GreeterClient::new(layer.layer(channel(serving.address)));
     in_time(client.greet(name("Ann"))).await.unwrap();

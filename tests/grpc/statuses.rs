@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
 use tower_recourse::{
-    BreakerConfig, BreakerError, Circuit, Classifier, Delivery, FailureKind, Verdict,
-    grpc::{BreakerClassifier, Code, RetryClassifier, code},
+    BreakerConfig, BreakerError, Circuit, Classifier, Delivery, Health, Verdict,
+    grpc::{Code, StatusClassifier, code},
     http::Deadline,
 };
 
@@ -37,44 +37,63 @@ fn with_code(number: u64) -> Answer {
 }
 
 fn to_retry(response: &Answer) -> Verdict {
-    Classifier::<Asked, _, io::Error>::classify(&RetryClassifier::default(), &None, Ok(response))
+    Classifier::<Asked, _, io::Error>::classify(&StatusClassifier::default(), &None, Ok(response))
 }
 
-fn to_breaker(response: &Answer) -> Verdict {
-    Classifier::<Asked, _, io::Error>::classify(&BreakerClassifier, &(), Ok(response))
+/// What a breaker counts. The retried codes must not change it.
+fn to_breaker(response: &Answer) -> Health {
+    let verdict = |statuses: StatusClassifier| {
+        let memo = Classifier::<Asked, Answer, io::Error>::memo_without_retry(&statuses, &Request::new(()));
+        Classifier::<Asked, _, io::Error>::classify(&statuses, &memo, Ok(response))
+    };
+    let health = health(verdict(StatusClassifier::default()));
+    assert_eq!(self::health(verdict(StatusClassifier::default().retry_codes([]))), health);
+    assert_eq!(self::health(verdict(StatusClassifier::default().retry_codes(all_codes()))), health);
+    health
+}
+
+fn all_codes() -> impl Iterator<Item = Code> {
+    (0..=16).filter_map(|number| code(&with_code(number)))
+}
+
+fn health(verdict: Verdict) -> Health {
+    match verdict {
+        Verdict::Success | Verdict::ClientError => Health::Healthy,
+        Verdict::Failure(failure) => failure.health(),
+        Verdict::Neutral => Health::Unknown,
+    }
 }
 
 #[test]
 fn every_code() {
-    use Verdict::{Neutral, Success};
-    let permanent = Verdict::permanent().delivery(Delivery::Sent);
-    let transient = Verdict::transient().delivery(Delivery::Sent);
-    let timed_out = Verdict::timed_out().delivery(Delivery::Sent);
-    let throttled = Verdict::throttled().delivery(Delivery::Sent);
-    for (number, name, retry, breaker) in [
-        (0, "OK", Success, Success),
-        (1, "CANCELLED", Neutral, Neutral),
-        (2, "UNKNOWN", permanent, transient),
-        (3, "INVALID_ARGUMENT", Neutral, Success),
-        (4, "DEADLINE_EXCEEDED", permanent, timed_out),
-        (5, "NOT_FOUND", Neutral, Success),
-        (6, "ALREADY_EXISTS", Neutral, Success),
-        (7, "PERMISSION_DENIED", Neutral, Success),
-        (8, "RESOURCE_EXHAUSTED", permanent, throttled),
-        (9, "FAILED_PRECONDITION", Neutral, Success),
-        (10, "ABORTED", Neutral, Success),
-        (11, "OUT_OF_RANGE", Neutral, Success),
-        (12, "UNIMPLEMENTED", permanent, Success),
-        (13, "INTERNAL", permanent, transient),
-        (14, "UNAVAILABLE", transient, transient),
-        (15, "DATA_LOSS", permanent, transient),
-        (16, "UNAUTHENTICATED", Neutral, Success),
+    use Health::{Healthy, Throttled, Unhealthy, Unknown};
+    use Verdict::{ClientError, Neutral, Success};
+    let permanent = |health| Verdict::permanent().delivery(Delivery::Sent).health(health);
+    let transient = Verdict::transient().delivery(Delivery::Sent).health(Unhealthy);
+    for (number, name, verdict, health) in [
+        (0, "OK", Success, Healthy),
+        (1, "CANCELLED", Neutral, Unknown),
+        (2, "UNKNOWN", permanent(Unhealthy), Unhealthy),
+        (3, "INVALID_ARGUMENT", ClientError, Healthy),
+        (4, "DEADLINE_EXCEEDED", permanent(Unhealthy), Unhealthy),
+        (5, "NOT_FOUND", ClientError, Healthy),
+        (6, "ALREADY_EXISTS", ClientError, Healthy),
+        (7, "PERMISSION_DENIED", ClientError, Healthy),
+        (8, "RESOURCE_EXHAUSTED", permanent(Throttled), Throttled),
+        (9, "FAILED_PRECONDITION", ClientError, Healthy),
+        (10, "ABORTED", ClientError, Healthy),
+        (11, "OUT_OF_RANGE", ClientError, Healthy),
+        (12, "UNIMPLEMENTED", permanent(Healthy), Healthy),
+        (13, "INTERNAL", permanent(Unhealthy), Unhealthy),
+        (14, "UNAVAILABLE", transient, Unhealthy),
+        (15, "DATA_LOSS", permanent(Unhealthy), Unhealthy),
+        (16, "UNAUTHENTICATED", ClientError, Healthy),
         // A number that gRPC doesn't define.
-        (17, "UNKNOWN", permanent, transient),
+        (17, "UNKNOWN", permanent(Unhealthy), Unhealthy),
     ] {
         let response = with_code(number);
         assert_eq!(code(&response), Code::from_name(name), "{number}");
-        assert_eq!((to_retry(&response), to_breaker(&response)), (retry, breaker), "{name}");
+        assert_eq!((to_retry(&response), to_breaker(&response)), (verdict, health), "{name}");
     }
 }
 
@@ -107,12 +126,11 @@ fn the_status_is_found_in_headers_or_trailers() {
 /// `grpc-status`.
 #[test]
 fn a_page_of_html_with_status_200_is_unknown() {
-    let transient = Verdict::transient().delivery(Delivery::Sent);
-    let permanent = Verdict::permanent().delivery(Delivery::Sent);
+    let permanent = Verdict::permanent().delivery(Delivery::Sent).health(Health::Unhealthy);
     for content_type in ["text/html", "text/html; charset=utf-8", "application/json", "", "application/grp", "grpc"] {
         let page = response(200, &[("content-type", content_type)], "<html>");
         assert_eq!(code(&page), Some(Code::Unknown), "{content_type:?}");
-        assert_eq!((to_retry(&page), to_breaker(&page)), (permanent, transient), "{content_type:?}");
+        assert_eq!((to_retry(&page), to_breaker(&page)), (permanent, Health::Unhealthy), "{content_type:?}");
     }
     let mut untyped = response(200, &[], "message");
     untyped.headers_mut().remove("content-type");
@@ -120,7 +138,7 @@ fn a_page_of_html_with_status_200_is_unknown() {
     for content_type in ["application/grpc", "application/grpc+proto", "application/grpc;x=y", "Application/GRPC"] {
         let message = response(200, &[("content-type", content_type)], "message");
         assert_eq!(code(&message), None, "{content_type}");
-        assert_eq!((to_retry(&message), to_breaker(&message)), (Verdict::Success, Verdict::Success));
+        assert_eq!((to_retry(&message), to_breaker(&message)), (Verdict::Success, Health::Healthy));
     }
     // A `grpc-status`, and an HTTP status other than 200, take precedence over the content type.
     let given = response(200, &[("content-type", "text/html"), ("grpc-status", "5")], "<html>");
@@ -134,70 +152,76 @@ fn a_pushback_changes_the_delay_of_retryable_codes() {
         to_retry(&response(200, &[("grpc-status", code), ("grpc-retry-pushback-ms", pushback)], ""))
     };
     let ms = Duration::from_millis(250);
-    assert_eq!(pushed("14", "250"), Verdict::transient().delivery(Delivery::Sent).retry_after_pushback(ms));
-    assert_eq!(pushed("8", "250"), Verdict::throttled().delivery(Delivery::Sent).retry_after_pushback(ms));
+    let sent = |verdict: Verdict, health| verdict.delivery(Delivery::Sent).health(health);
+    let asked_to_wait = sent(Verdict::transient(), Health::Throttled).retry_after_pushback(ms);
+    assert_eq!(pushed("14", "250"), asked_to_wait);
+    assert_eq!(pushed("8", "250"), sent(Verdict::throttled(), Health::Throttled).retry_after_pushback(ms));
     for unreadable in ["-1", "xxx", "", "1.5", "+5", "99999999999999999999999"] {
         assert_eq!(
             pushed("14", unreadable),
-            Verdict::transient().delivery(Delivery::Sent).never_retry(),
+            sent(Verdict::transient(), Health::Unhealthy).never_retry(),
             "{unreadable:?}"
         );
     }
-    assert_eq!((pushed("0", "250"), pushed("5", "250")), (Verdict::Success, Verdict::Neutral));
-    assert_eq!(pushed("13", "250"), Verdict::permanent().delivery(Delivery::Sent));
+    assert_eq!((pushed("0", "250"), pushed("5", "250")), (Verdict::Success, Verdict::ClientError));
+    assert_eq!(pushed("13", "250"), sent(Verdict::permanent(), Health::Unhealthy).retry_after_pushback(ms));
     // A proxy's response with an HTTP status and a gRPC pushback.
     let proxied = response(503, &[("grpc-retry-pushback-ms", "250")], "");
-    assert_eq!(to_retry(&proxied), Verdict::transient().delivery(Delivery::Sent).retry_after_pushback(ms));
-    // A breaker may use the pushback.
-    let busy = response(200, &[("grpc-status", "14"), ("grpc-retry-pushback-ms", "250")], "");
-    assert_eq!(to_breaker(&busy), Verdict::throttled().delivery(Delivery::Sent).retry_after(ms));
+    assert_eq!(to_retry(&proxied), asked_to_wait);
 }
 
 #[test]
 fn a_throttling_server_is_healthy_to_a_breaker() {
-    let throttled = Verdict::throttled().delivery(Delivery::Sent);
-    let failed = Verdict::transient().delivery(Delivery::Sent);
+    use Health::{Throttled, Unhealthy};
     let pushback = "grpc-retry-pushback-ms";
-    for (name, response, expected) in [
-        ("exhausted", response(200, &[("grpc-status", "8")], ""), throttled),
-        ("unavailable", response(200, &[("grpc-status", "14")], ""), failed),
-        ("unavailable, for good", response(200, &[("grpc-status", "14"), (pushback, "-1")], ""), failed),
-        ("a proxy's 429", response(429, &[], ""), throttled),
-        ("a proxy's 503", response(503, &[], ""), failed),
+    for (name, response, expected, delay) in [
+        ("exhausted", response(200, &[("grpc-status", "8")], ""), Throttled, None),
+        ("unavailable", response(200, &[("grpc-status", "14")], ""), Unhealthy, None),
+        ("unavailable, for good", response(200, &[("grpc-status", "14"), (pushback, "-1")], ""), Unhealthy, None),
+        ("unavailable, for now", response(200, &[("grpc-status", "14"), (pushback, "7000")], ""), Throttled, Some(7)),
+        ("a proxy's 429", response(429, &[], ""), Throttled, None),
+        ("a proxy's 429 with a delay", response(429, &[("retry-after", "7")], ""), Throttled, Some(7)),
+        ("a proxy's 503", response(503, &[], ""), Unhealthy, None),
+        ("a proxy's 503 with a delay", response(503, &[("retry-after", "7")], ""), Throttled, Some(7)),
+        ("internal", response(200, &[("grpc-status", "13")], ""), Unhealthy, None),
         (
-            "a proxy's 503 with a delay",
-            response(503, &[("retry-after", "7")], ""),
-            throttled.retry_after(Duration::from_secs(7)),
+            "internal, with a pushback",
+            response(200, &[("grpc-status", "13"), (pushback, "7000")], ""),
+            Unhealthy,
+            Some(7),
         ),
-        ("internal", response(200, &[("grpc-status", "13")], ""), failed),
     ] {
         assert_eq!(to_breaker(&response), expected, "{name}");
+        let Verdict::Failure(failure) = to_retry(&response) else { panic!("{name}") };
+        assert_eq!(
+            failure.retry_after(),
+            delay.map(Duration::from_secs),
+            "{name}: the open time of `honor_retry_after`"
+        );
+        assert!(failure.is_answered(), "{name}");
     }
 }
 
 #[test]
 fn errors_have_grpcs_code_for_them() {
-    let judge = |statuses: RetryClassifier, kind: io::ErrorKind| {
+    let judge = |statuses: StatusClassifier, kind: io::ErrorKind| {
         Classifier::<Asked, Answer, io::Error>::classify(&statuses, &None, Err(&io::Error::from(kind)))
     };
-    let default = RetryClassifier::default();
-    let nothing = RetryClassifier::default().retry_codes([]);
-    let slow = RetryClassifier::default().retry_codes([Code::DeadlineExceeded]);
-    let unavailable = RetryClassifier::default().retry_codes([Code::Unavailable]);
+    let default = StatusClassifier::default();
+    let nothing = StatusClassifier::default().retry_codes([]);
+    let slow = StatusClassifier::default().retry_codes([Code::DeadlineExceeded]);
+    let unavailable = StatusClassifier::default().retry_codes([Code::Unavailable]);
     for (name, verdict, expected) in [
         ("lost", judge(default, io::ErrorKind::ConnectionReset), Verdict::transient().idempotency_unknown()),
         ("lost, its code is configured", judge(unavailable, io::ErrorKind::ConnectionReset), Verdict::transient()),
         ("lost, no code is configured", judge(nothing, io::ErrorKind::ConnectionReset), Verdict::permanent()),
         ("refused", judge(nothing, io::ErrorKind::ConnectionRefused), Verdict::transient().delivery(Delivery::NotSent)),
         ("too late", judge(default, io::ErrorKind::TimedOut), Verdict::permanent()),
-        (
-            "too late, its code is configured",
-            judge(slow, io::ErrorKind::TimedOut),
-            Verdict::failure(FailureKind::TimedOut),
-        ),
+        ("too late, its code is configured", judge(slow, io::ErrorKind::TimedOut), Verdict::timed_out()),
         ("a bad certificate", judge(default, io::ErrorKind::InvalidData), Verdict::permanent()),
+        ("a forbidden operation", judge(default, io::ErrorKind::PermissionDenied), Verdict::permanent()),
     ] {
-        assert_eq!(verdict, expected, "{name}");
+        assert_eq!(verdict, expected.health(Health::Unhealthy), "{name}");
     }
 }
 
@@ -212,33 +236,38 @@ async fn a_call_on_a_dead_connection_was_not_processed() {
     let error = sender.send_request(Request::new(Empty::<Bytes>::new())).await.unwrap_err();
     assert!(error.is_canceled() || error.is_closed(), "{error:?}");
     let verdict =
-        Classifier::<Asked, Answer, _>::classify(&RetryClassifier::default().retry_codes([]), &None, Err(&error));
-    assert_eq!(verdict, Verdict::unprocessed());
+        Classifier::<Asked, Answer, _>::classify(&StatusClassifier::default().retry_codes([]), &None, Err(&error));
+    assert_eq!(verdict, Verdict::unprocessed().health(Health::Unhealthy));
 }
 
-/// Both classifiers recognise the rejection of an inner breaker, because it isn't the service's
+/// The classifier recognises the rejection of an inner breaker, because it isn't the service's
 /// response.
 #[test]
 fn a_rejection_stays_a_rejection() {
     let circuit = Circuit::new(BreakerConfig::grpc().fixed_share().without_observers());
     circuit.force_open();
     let error: BreakerError<io::Error> = BreakerError::Rejected(circuit.try_acquire().unwrap_err());
-    let to_breaker = Classifier::<Asked, Answer, _>::classify(&BreakerClassifier, &(), Err(&error));
-    let to_retry = Classifier::<Asked, Answer, _>::classify(&RetryClassifier::default(), &None, Err(&error));
-    assert_eq!((to_breaker, to_retry), (Verdict::rejected(None), Verdict::rejected(None)));
+    let verdict = Classifier::<Asked, Answer, _>::classify(&StatusClassifier::default(), &None, Err(&error));
+    assert_eq!(verdict, Verdict::rejected(None));
 }
 
 #[test]
 fn an_error_is_never_a_success_to_a_breaker() {
     type BoxError = Box<dyn std::error::Error + Send + Sync>;
     let shed: BoxError = tower::load_shed::error::Overloaded::new().into();
-    let judge = |error: BoxError| Classifier::<Asked, Answer, BoxError>::classify(&BreakerClassifier, &(), Err(&error));
-    assert_eq!(judge(shed), Verdict::throttled().delivery(Delivery::NotSent));
-    let lost = |kind: io::ErrorKind| judge(io::Error::from(kind).into());
-    assert_eq!(lost(io::ErrorKind::ConnectionReset), Verdict::transient());
-    assert_eq!(lost(io::ErrorKind::ConnectionRefused), Verdict::transient().delivery(Delivery::NotSent));
-    assert_eq!(lost(io::ErrorKind::TimedOut), Verdict::timed_out());
-    assert_eq!(judge(h2::Error::from(h2::Reason::INADEQUATE_SECURITY).into()), Verdict::transient());
+    let judge = |error: BoxError| {
+        health(Classifier::<Asked, Answer, BoxError>::classify(&StatusClassifier::default(), &None, Err(&error)))
+    };
+    assert_eq!(judge(shed), Health::Throttled);
+    for kind in [
+        io::ErrorKind::ConnectionReset,
+        io::ErrorKind::ConnectionRefused,
+        io::ErrorKind::TimedOut,
+        io::ErrorKind::NotFound,
+    ] {
+        assert_eq!(judge(io::Error::from(kind).into()), Health::Unhealthy, "{kind:?}");
+    }
+    assert_eq!(judge(h2::Error::from(h2::Reason::INADEQUATE_SECURITY).into()), Health::Unhealthy);
 }
 
 #[tokio::test(start_paused = true)]
@@ -251,8 +280,8 @@ async fn the_earlier_deadline_applies() {
         if let Some(seconds) = extension {
             request.extensions_mut().insert(Deadline::after(Duration::from_secs(seconds)));
         }
-        let memo = Classifier::<Asked, Answer, io::Error>::memo(&RetryClassifier::default(), &request);
-        let at = Classifier::<Asked, Answer, io::Error>::deadline(&RetryClassifier::default(), &memo);
+        let memo = Classifier::<Asked, Answer, io::Error>::memo(&StatusClassifier::default(), &request);
+        let at = Classifier::<Asked, Answer, io::Error>::deadline(&StatusClassifier::default(), &memo);
         at.map(|at| at.duration_since(tokio::time::Instant::now()).as_secs())
     };
     assert_eq!(deadline(None, None), None);

@@ -15,8 +15,8 @@ use hyper_util::{
 use tokio_test::{assert_pending, task::spawn};
 use tower::{Service, ServiceBuilder, service_fn};
 use tower_recourse::{
-    BreakerConfig, BreakerLayer, Circuit, Classifier, RetryLayer, Verdict,
-    grpc::{BreakerClassifier, Code, PeekLayer, RetryClassifier},
+    BreakerConfig, BreakerLayer, Circuit, Classifier, Health, RetryLayer, Verdict,
+    grpc::{Code, PeekLayer, StatusClassifier},
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
@@ -67,12 +67,12 @@ async fn a_connection_whose_task_is_gone_is_unavailable() {
     assert!(error.to_string().contains("dispatch task is gone"), "{error}");
     let boxed: BoxError = error.into();
     let judge = |codes: &[Code]| {
-        let statuses = RetryClassifier::default().retry_codes(codes.iter().copied());
+        let statuses = StatusClassifier::default().retry_codes(codes.iter().copied());
         Classifier::<Request<()>, Answer, BoxError>::classify(&statuses, &None, Err(&boxed))
     };
-    assert_eq!((judge(&[Code::Unavailable]), judge(&[Code::Unknown])), (Verdict::transient(), Verdict::permanent()));
-    let to_breaker = Classifier::<Request<()>, Answer, BoxError>::classify(&BreakerClassifier, &(), Err(&boxed));
-    assert_eq!(to_breaker, Verdict::transient());
+    let unhealthy = |verdict: Verdict| verdict.health(Health::Unhealthy);
+    assert_eq!(judge(&[Code::Unavailable]), unhealthy(Verdict::transient()));
+    assert_eq!(judge(&[Code::Unknown]), unhealthy(Verdict::permanent()));
 
     // Through a tonic client, the call is retried.
     let calls = Arc::new(AtomicUsize::new(0));

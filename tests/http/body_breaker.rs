@@ -19,7 +19,7 @@ use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, Circuit, RetryLayer, State,
     breaker::{TripRule, Window},
-    http::{BodyBreakerLayer, BreakerClassifier, Unavailable, body_breaker::TrackedBody},
+    http::{BodyBreakerLayer, StatusClassifier, Unavailable, body_breaker::TrackedBody},
     time::ManualClock,
 };
 
@@ -28,20 +28,20 @@ use crate::{Scripted, config, empty_response, replay_bodies::data, replay_edge_c
 
 type Frames = mpsc::UnboundedSender<io::Result<Frame<Bytes>>>;
 
-fn circuit() -> Circuit<BreakerClassifier> {
+fn circuit() -> Circuit<StatusClassifier> {
     let config = BreakerConfig::http().fixed_share().open_when(TripRule::consecutive(1).unwrap());
     Circuit::new(config.clock(ManualClock::new()).without_observers().count_all_calls())
 }
 
 /// Makes a call through a body breaker on this circuit. Returns the sender of the response body,
 /// and the body.
-async fn begun(circuit: &Circuit<BreakerClassifier>, head: http::response::Builder) -> (Frames, TrackedBody<Streamed>) {
+async fn begun(circuit: &Circuit<StatusClassifier>, head: http::response::Builder) -> (Frames, TrackedBody<Streamed>) {
     let (frames, body) = Streamed::new();
     (frames, through(circuit, Request::get("/"), head.body(body).unwrap()).await)
 }
 
-async fn through<B: Body>(
-    circuit: &Circuit<BreakerClassifier>,
+async fn through<B: Body<Data: Send> + Send + 'static>(
+    circuit: &Circuit<StatusClassifier>,
     request: http::request::Builder,
     response: Response<B>,
 ) -> TrackedBody<B> {
@@ -51,7 +51,7 @@ async fn through<B: Body>(
 }
 
 /// Successes, failures, neutral, dropped.
-fn counted(circuit: &Circuit<BreakerClassifier>) -> (u64, u64, u64, u64) {
+fn counted(circuit: &Circuit<StatusClassifier>) -> (u64, u64, u64, u64) {
     let stats = circuit.stats();
     (stats.total_successes.unwrap(), stats.total_failures, stats.total_neutral, stats.total_dropped)
 }

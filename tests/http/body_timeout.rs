@@ -27,7 +27,7 @@ use tower_recourse::{
     breaker::TripRule,
     classify::ErrorClassifier,
     http::{
-        BodyBreakerLayer, BodyTimeoutLayer, BreakerClassifier, FirstFrameLayer,
+        BodyBreakerLayer, BodyTimeoutLayer, FirstFrameLayer, StatusClassifier,
         body_timeout::{BodyElapsed, BodyLimit, TimeoutBody},
     },
 };
@@ -193,9 +193,10 @@ async fn the_error_is_classified_as_timed_out() {
     let error = through(idle(ms(1)), body).await.frame().await.unwrap().unwrap_err();
     let verdict = Classifier::<(), (), BoxError>::classify(&ErrorClassifier, &(), Err(&error));
     assert_eq!(verdict, Verdict::timed_out().delivery(Delivery::Sent).idempotency_unknown());
-    let answer = Response::new(());
-    let health = |error| Classifier::<Request<()>, Response<()>, BoxError>::classify(&BreakerClassifier, &(), error);
-    assert_eq!((health(Err(&error)), health(Ok(&answer))), (verdict, Verdict::Success));
+    let (statuses, answer) = (StatusClassifier::default(), Response::new(String::new()));
+    let memo = Classifier::<_, Response<String>, BoxError>::memo(&statuses, &Request::new(()));
+    let judge = |outcome| Classifier::<Request<()>, Response<String>, BoxError>::classify(&statuses, &memo, outcome);
+    assert_eq!((judge(Err(&error)), judge(Ok(&answer))), (verdict.safe_to_resend(), Verdict::Success));
 }
 
 /// What an HTTP/1.1 server sends of a response with a body of 10 bytes. A script has one entry per

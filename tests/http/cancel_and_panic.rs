@@ -18,7 +18,7 @@ use tower::{ServiceBuilder, service_fn};
 use tower_recourse::{
     BreakerConfig, Circuit, RetryLayer, State,
     breaker::TripRule,
-    http::{BodyBreakerLayer, BreakerClassifier, FirstFrameLayer, Replay},
+    http::{BodyBreakerLayer, FirstFrameLayer, Replay, StatusClassifier},
     retry::Backoff,
 };
 
@@ -33,7 +33,7 @@ use crate::{
 /// outcome.
 struct Everything {
     replay: Replay,
-    circuit: Circuit<BreakerClassifier>,
+    circuit: Circuit<StatusClassifier>,
     /// Held by the bodies of the request and of the responses.
     held: Arc<()>,
     moments: AwaitPoints,

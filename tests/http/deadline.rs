@@ -16,7 +16,7 @@ use tower::{Layer, Service, ServiceBuilder, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, CallReport, Cause, Circuit, Elapsed, FallbackLayer, RetryLayer,
     fallback::PrimaryFailure,
-    http::{BreakerClassifier, Deadline, DeadlineLayer, ReportExtensionLayer, Unavailable},
+    http::{Deadline, DeadlineLayer, ReportExtensionLayer, StatusClassifier, Unavailable},
     retry::{NoTimeouts, Timeouts},
 };
 
@@ -148,7 +148,7 @@ async fn a_fallback_has_the_reserved_time() {
         let limits = Timeouts::attempt(2 * SECOND).on_timeout(|_: Elapsed| Ok(empty_response(504)));
         let service = ServiceBuilder::new()
             .layer(DeadlineLayer::new(10 * SECOND))
-            .layer(fallback.classifier(BreakerClassifier))
+            .layer(fallback.classifier(StatusClassifier::default()))
             .layer(DeadlineLayer::reserve(SECOND))
             .layer(RetryLayer::new(config().retries(100).timeouts(limits)))
             .service(service);

@@ -16,7 +16,7 @@ use tokio::{net::TcpListener, time::timeout};
 use tower::{BoxError, Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
     RetryLayer,
-    http::{IdempotencyKeyLayer, RetryClassifier},
+    http::{IdempotencyKeyLayer, StatusClassifier},
 };
 
 use crate::{Scripted, config, empty_response, status};
@@ -189,7 +189,7 @@ async fn a_key_set_inside_the_retry_has_no_effect() {
 async fn a_retry_that_ignores_keys_ignores_generated_ones() {
     for header in [KEY, "x-key"] {
         let server = Scripted::new(|_| empty_response(503));
-        let statuses = RetryClassifier::default().ignore_idempotency_key();
+        let statuses = StatusClassifier::default().ignore_idempotency_key();
         let stack = IdempotencyKeyLayer::new()
             .header(HeaderName::from_static(header))
             .layer(RetryLayer::new(config().classifier(statuses)).layer(server.service()));

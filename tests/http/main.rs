@@ -58,7 +58,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use tower::{Service, ServiceExt, service_fn};
-use tower_recourse::{Ratio, RetryConfig, http::RetryClassifier, retry::Backoff};
+use tower_recourse::{Ratio, RetryConfig, http::StatusClassifier, retry::Backoff};
 
 pub(crate) type Answer = Response<Full<Bytes>>;
 
@@ -68,7 +68,7 @@ pub(crate) fn empty_response(status: u16) -> Answer {
 
 /// The preset without jitter, budget and observers.
 pub(crate) fn config() -> RetryConfig<
-    RetryClassifier,
+    StatusClassifier,
     tower_recourse::retry::NoTimeouts,
     tower_recourse::retry::quota::NoQuota,
     tower_recourse::http::Replay,

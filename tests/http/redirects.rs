@@ -29,7 +29,7 @@ use tower_http_06::follow_redirect::{
 use tower_recourse::{
     RetryLayer, Verdict,
     classify::{self, ErrorClassifier, FollowSources},
-    http::RetryClassifier,
+    http::StatusClassifier,
     retry::Backoff,
 };
 
@@ -93,7 +93,7 @@ fn request(method: &str, address: SocketAddr) -> Sent {
 }
 
 fn retry() -> tower_recourse::RetryConfig<
-    RetryClassifier,
+    StatusClassifier,
     tower_recourse::retry::NoTimeouts,
     tower_recourse::retry::quota::NoQuota,
     tower_recourse::http::Replay,
@@ -165,7 +165,7 @@ async fn without_redirects_a_refused_connection_is_not_sent() {
         let refused = error.downcast_ref::<reqwest::Error>()?.is_connect();
         refused.then(|| Verdict::transient().delivery(tower_recourse::Delivery::NotSent))
     };
-    let classifier = classify::first(classify::errors(not_sent)).or(RetryClassifier::default());
+    let classifier = classify::first(classify::errors(not_sent)).or(StatusClassifier::default());
     let client = no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
 
     let attempts = Arc::default();
@@ -226,7 +226,7 @@ async fn redirects_followed_around_a_retry_are_safe() {
 async fn redirects_followed_in_a_retry_are_safe_if_configured() {
     for (status, method, requests) in [(303, "POST", 1), (307, "POST", 1), (307, "PUT", 3)] {
         let (address, seen) = redirecting(status).await;
-        let config = retry().classifier(RetryClassifier::default().follows_redirects());
+        let config = retry().classifier(StatusClassifier::default().follows_redirects());
         let service = RetryLayer::new(config).layer(FollowRedirectLayer::with_policy(Follow).layer(hyper()));
         let answer = service.oneshot(request(method, address));
         timeout(LONGEST, answer).await.unwrap().unwrap_err();

@@ -14,14 +14,14 @@ use tower_recourse::{
     breaker::{OpenDuration, Probes},
     classify,
     fallback::PrimaryFailure,
-    http::{BodyBreakerLayer, ReportExtensionLayer, RetryClassifier, Unavailable, mark_rejection, rejection},
+    http::{BodyBreakerLayer, ReportExtensionLayer, StatusClassifier, Unavailable, mark_rejection, rejection},
     retry::{Budget, TokenBucket},
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
 use crate::{Answer, Scripted, config, empty_response};
 
-fn open() -> Circuit<tower_recourse::http::BreakerClassifier> {
+fn open() -> Circuit<tower_recourse::http::StatusClassifier> {
     let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers());
     circuit.force_open();
     circuit
@@ -85,7 +85,7 @@ macro_rules! check_cached {
         let plain = FallbackLayer::value(backup()).without_observers().layer($inner);
         assert_eq!(text(plain.oneshot(request()).await.unwrap()).await, "cached");
         let by_status =
-            FallbackLayer::value(backup()).without_observers().classifier(RetryClassifier::default()).layer($inner);
+            FallbackLayer::value(backup()).without_observers().classifier(StatusClassifier::default()).layer($inner);
         assert_eq!(text(by_status.oneshot(request()).await.unwrap()).await, "cached");
         let retried = FallbackLayer::value(backup()).without_observers().layer(RetryLayer::new(config()).layer($inner));
         assert_eq!(text(retried.oneshot(request()).await.unwrap()).await, "cached");
@@ -101,7 +101,7 @@ async fn a_cached_response_after_a_rejection_is_kept() {
 #[tokio::test(start_paused = true)]
 async fn a_rejection_turned_into_a_response_is_kept() {
     let by_status =
-        FallbackLayer::value(empty_response(500)).without_observers().classifier(RetryClassifier::default());
+        FallbackLayer::value(empty_response(500)).without_observers().classifier(StatusClassifier::default());
     let answered = by_status.layer(cached_in_place()).oneshot(request()).await.unwrap();
     assert_eq!(text(answered).await, "cached");
 }
@@ -145,7 +145,7 @@ fn backup<E>(_: PrimaryFailure<'_, Response<Boxed>, E>) -> std::future::Ready<Re
 
 /// A circuit that opens for 5 s. A retry would wait that long if it treated the rejection as a
 /// failure.
-fn shortly_open() -> Circuit<tower_recourse::http::BreakerClassifier> {
+fn shortly_open() -> Circuit<tower_recourse::http::StatusClassifier> {
     let circuit = Circuit::new(
         BreakerConfig::http().fixed_share().without_observers().open_for(OpenDuration::fixed(Duration::from_secs(5))),
     );
@@ -200,10 +200,12 @@ macro_rules! is_known {
         let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(9));
         let transient = classify::outcomes(|_: Result<&Answer, &Infallible>| Verdict::transient());
         let retry =
-            RetryConfig::http().retries(2).classifier(classify::first(transient).or(RetryClassifier::default()));
+            RetryConfig::http().retries(2).classifier(classify::first(transient).or(StatusClassifier::default()));
         let service = ServiceBuilder::new()
             .layer(ReportExtensionLayer)
-            .layer(FallbackLayer::value(empty_response(203)).classifier(RetryClassifier::default()).without_observers())
+            .layer(
+                FallbackLayer::value(empty_response(203)).classifier(StatusClassifier::default()).without_observers(),
+            )
             .layer(RetryLayer::new(retry.without_observers().shared_budget(budget.clone())))
             .layer(RetryLayer::new(RetryConfig::http().retries(2).without_observers().shared_budget(budget.clone())))
             .layer(BreakerLayer::on(&outer).on_rejection(Unavailable))

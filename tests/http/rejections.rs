@@ -11,7 +11,7 @@ use tower::{Layer, ServiceBuilder};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, CallReport, Circuit, Rejection, RetryConfig, RetryLayer, State,
     breaker::{OpenDuration, TripRule},
-    http::{BreakerClassifier, ReportExtensionLayer, Unavailable, mark_rejection, rejection},
+    http::{ReportExtensionLayer, StatusClassifier, Unavailable, mark_rejection, rejection},
     retry::{Backoff, RejectionWait},
 };
 
@@ -20,12 +20,12 @@ use crate::{Answer, Scripted, empty_response, status};
 const MS: Duration = Duration::from_millis(1);
 
 /// A breaker that opens at the first failure for this duration.
-fn breaker(open_for: Duration) -> BreakerConfig<BreakerClassifier> {
+fn breaker(open_for: Duration) -> BreakerConfig<StatusClassifier> {
     let rule = TripRule::consecutive(1).unwrap();
     BreakerConfig::http().open_when(rule).open_for(OpenDuration::fixed(open_for)).without_observers()
 }
 
-fn opened(open_for: Duration) -> Circuit<BreakerClassifier> {
+fn opened(open_for: Duration) -> Circuit<StatusClassifier> {
     let circuit = Circuit::new(breaker(open_for));
     circuit.report_failure();
     assert_eq!(circuit.state(), State::Open);

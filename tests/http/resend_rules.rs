@@ -8,7 +8,7 @@ use http_body_util::Full;
 use tower::{Layer, service_fn};
 use tower_recourse::{
     RetryLayer,
-    http::{RetryClassifier, is_idempotent},
+    http::{StatusClassifier, is_idempotent},
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
@@ -195,7 +195,7 @@ async fn a_425_is_returned_to_a_client_that_sent_early_data() {
 async fn a_status_after_redirects_proves_nothing() {
     for code in [421, 425, 429] {
         let server = Scripted::new(move |_| empty_response(code));
-        let config = config().classifier(RetryClassifier::default().follows_redirects());
+        let config = config().classifier(StatusClassifier::default().follows_redirects());
         assert_eq!(status(RetryLayer::new(config).layer(server.service()), request("POST", &[])).await, code);
         assert_eq!(server.calls(), 1, "{code}");
 
@@ -214,7 +214,8 @@ async fn a_status_after_redirects_proves_nothing() {
 /// Any client can set an `Idempotency-Key`, and the handler may ignore it.
 #[tokio::test(start_paused = true)]
 async fn a_key_from_outside_is_trusted_only_if_configured() {
-    for (statuses, calls) in [(RetryClassifier::default(), 3), (RetryClassifier::default().ignore_idempotency_key(), 1)]
+    for (statuses, calls) in
+        [(StatusClassifier::default(), 3), (StatusClassifier::default().ignore_idempotency_key(), 1)]
     {
         for method in ["POST", "PATCH", "LOCK"] {
             let server = Scripted::new(|_| empty_response(503));
@@ -224,7 +225,7 @@ async fn a_key_from_outside_is_trusted_only_if_configured() {
         }
     }
     let server = Scripted::new(|_| empty_response(503));
-    let retry = RetryLayer::new(config().classifier(RetryClassifier::default().ignore_idempotency_key()));
+    let retry = RetryLayer::new(config().classifier(StatusClassifier::default().ignore_idempotency_key()));
     status(retry.layer(server.service()), request("PUT", &[("idempotency-key", "k")])).await;
     assert_eq!(server.calls(), 3, "a PUT needs no key");
 }
@@ -233,7 +234,7 @@ async fn a_key_from_outside_is_trusted_only_if_configured() {
 mod of_seatbelt {
     use std::time::Duration;
 
-    use tower_recourse::{BreakerConfig, Circuit, Classifier, State, Verdict, http::BreakerClassifier};
+    use tower_recourse::{BreakerConfig, Circuit, Classifier, State, Verdict, http::StatusClassifier};
 
     use super::*;
 
@@ -256,7 +257,7 @@ mod of_seatbelt {
             (200, false, false),
         ] {
             let server = Scripted::new(move |_| empty_response(code));
-            let config = config().classifier(RetryClassifier::default().retry_500());
+            let config = config().classifier(StatusClassifier::default().retry_500());
             status(RetryLayer::new(config).layer(server.service()), request("GET", &[])).await;
             assert_eq!(server.calls() > 1, ours, "s51: {code}, theirs: {theirs}");
         }
@@ -269,7 +270,7 @@ mod of_seatbelt {
             response.headers_mut().insert("retry-after", "10".parse().unwrap());
             response
         });
-        let config = config().classifier(RetryClassifier::default().retry_500());
+        let config = config().classifier(StatusClassifier::default().retry_500());
         assert_eq!(status(RetryLayer::new(config).layer(server.service()), request("GET", &[])).await, 200, "s52");
         assert_eq!(server.first_gap(), Some(Duration::from_secs(10)), "s52");
     }
@@ -278,7 +279,7 @@ mod of_seatbelt {
     async fn s56_a_post_returns_the_first_response() {
         for code in [500, 503] {
             let server = Scripted::new(move |call| empty_response(if call == 0 { code } else { 200 }));
-            let config = config().classifier(RetryClassifier::default().retry_500());
+            let config = config().classifier(StatusClassifier::default().retry_500());
             let answer = status(RetryLayer::new(config).layer(server.service()), request("POST", &[])).await;
             assert_eq!((answer.as_u16(), server.calls()), (code, 1), "s56: {code}");
         }
@@ -290,8 +291,9 @@ mod of_seatbelt {
             let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers());
             for _ in 0..20 {
                 let answer = empty_response(code);
-                let verdict: Verdict =
-                    Classifier::<Request<()>, _, io::Error>::classify(&BreakerClassifier, &(), Ok(&answer));
+                let statuses = StatusClassifier::default();
+                let memo = Classifier::<_, Answer, io::Error>::memo_without_retry(&statuses, &Request::new(()));
+                let verdict: Verdict = Classifier::<Request<()>, _, io::Error>::classify(&statuses, &memo, Ok(&answer));
                 circuit.try_acquire().unwrap().end(verdict);
             }
             assert_eq!(circuit.state(), state, "s57: {code}");

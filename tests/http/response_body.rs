@@ -12,7 +12,7 @@ use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, CallReport, Circuit, Elapsed, FallbackLayer, RetryLayer,
     fallback::PrimaryFailure,
-    http::{BreakerClassifier, ReportExtensionLayer, ResponseBody, ResponseBodyLayer, Unavailable},
+    http::{ReportExtensionLayer, ResponseBody, ResponseBodyLayer, StatusClassifier, Unavailable},
     retry::Timeouts,
 };
 
@@ -103,7 +103,7 @@ async fn a_504_a_503_and_a_fallback_stand_in_for_hyper() {
     });
     let fallback = ServiceBuilder::new()
         .layer(ReportExtensionLayer)
-        .layer(stored.classifier(BreakerClassifier))
+        .layer(stored.classifier(StatusClassifier::default()))
         .service(inner.clone());
 
     let answered = inner.clone().oneshot(request("GET", upstream, "")).await.unwrap();

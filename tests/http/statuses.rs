@@ -7,10 +7,10 @@ use http::Request;
 use http_body_util::Full;
 use tower::Layer;
 use tower_recourse::{
-    BreakerConfig, BreakerLayer, Circuit, Classifier, Delivery, RetryLayer, State, Verdict,
+    BreakerConfig, BreakerLayer, Circuit, Classifier, Delivery, Health, RetryLayer, State, Verdict,
     breaker::TripRule,
     classify::{self, IdempotencyCheck},
-    http::{BreakerClassifier, RetryClassifier, is_idempotent},
+    http::{StatusClassifier, is_idempotent},
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
@@ -36,7 +36,7 @@ async fn only_transient_statuses_are_retried() {
 #[tokio::test(start_paused = true)]
 async fn a_500_is_retried_if_configured() {
     let server = Scripted::new(|call| empty_response(if call == 0 { 500 } else { 200 }));
-    let retry = RetryLayer::new(config().classifier(RetryClassifier::default().retry_500())).layer(server.service());
+    let retry = RetryLayer::new(config().classifier(StatusClassifier::default().retry_500())).layer(server.service());
     assert_eq!(status(retry, request("GET", false)).await, 200);
 }
 
@@ -82,24 +82,25 @@ fn kinds_of_failures() {
         if waits {
             response.headers_mut().insert("retry-after", "2".parse().unwrap());
         }
-        let statuses = RetryClassifier::default();
+        let statuses = StatusClassifier::default();
         let memo = Classifier::<_, Answer, Infallible>::memo(&statuses, &request("GET", false));
         Classifier::<Request<Full<Bytes>>, Answer, Infallible>::classify(&statuses, &memo, Ok(&response))
     };
     let two_seconds = Duration::from_secs(2);
     for (code, verdict) in [
-        (408, Verdict::timed_out().delivery(Delivery::Sent)),
+        (408, Verdict::timed_out().delivery(Delivery::Sent).health(Health::Healthy)),
         (413, Verdict::Success),
-        (421, Verdict::transient().delivery(Delivery::NotSent)),
-        (425, Verdict::transient().delivery(Delivery::NotSent)),
-        (429, Verdict::throttled().delivery(Delivery::NotSent)),
-        (500, Verdict::permanent().delivery(Delivery::Sent)),
+        (421, Verdict::transient().delivery(Delivery::NotSent).health(Health::Healthy)),
+        (425, Verdict::transient().delivery(Delivery::NotSent).health(Health::Healthy)),
+        (429, Verdict::throttled().delivery(Delivery::NotSent).answered()),
+        (500, Verdict::permanent().delivery(Delivery::Sent).health(Health::Unhealthy)),
         (503, Verdict::transient().delivery(Delivery::Sent)),
         (504, Verdict::transient().delivery(Delivery::Sent)),
     ] {
         assert_eq!(judge(code, false), verdict, "{code}");
     }
-    assert_eq!(judge(413, true), Verdict::throttled().delivery(Delivery::NotSent).retry_after(two_seconds));
+    let too_large = Verdict::throttled().delivery(Delivery::NotSent).health(Health::Healthy);
+    assert_eq!(judge(413, true), too_large.retry_after(two_seconds));
     assert_eq!(judge(503, true), Verdict::throttled().delivery(Delivery::Sent).retry_after(two_seconds));
     assert_eq!(judge(502, true), Verdict::transient().delivery(Delivery::Sent).retry_after(two_seconds));
 }
@@ -123,7 +124,7 @@ async fn a_custom_classifier_may_check_the_method() {
         let judge = |outcome: Result<&Answer, &Infallible>| {
             outcome.ok()?.headers().contains_key("x-busy").then(Verdict::transient)
         };
-        classify::first(classify::outcomes(judge)).or(RetryClassifier::default())
+        classify::first(classify::outcomes(judge)).or(StatusClassifier::default())
     };
     let server = || {
         Scripted::new(|_| {
@@ -150,9 +151,11 @@ async fn an_upgrade_is_sent_once() {
     assert_eq!(server.calls(), 1);
 }
 
-/// The verdict of the breaker's classifier for a response.
+/// The verdict that a breaker gets.
 fn to_breaker(response: &Answer) -> Verdict {
-    Classifier::<Request<()>, _, std::io::Error>::classify(&BreakerClassifier, &(), Ok(response))
+    let statuses = StatusClassifier::default();
+    let memo = Classifier::<_, Answer, std::io::Error>::memo_without_retry(&statuses, &Request::new(()));
+    Classifier::<Request<()>, _, std::io::Error>::classify(&statuses, &memo, Ok(response))
 }
 
 fn answer_with(code: u16, header: (&'static str, &str)) -> Answer {
@@ -165,9 +168,7 @@ fn answer_with(code: u16, header: (&'static str, &str)) -> Answer {
 fn a_breaker_counts_5xx_as_failures_and_429_as_neutral() {
     let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_all_calls());
     for code in [200, 301, 400, 404, 408, 429, 500, 501, 503, 599] {
-        let verdict = to_breaker(&empty_response(code));
-        assert_eq!(verdict.is_failure(), code >= 500 || code == 429, "{code}");
-        circuit.try_acquire().unwrap().end(verdict);
+        circuit.try_acquire().unwrap().end(to_breaker(&empty_response(code)));
     }
     let stats = circuit.stats();
     assert_eq!((stats.total_successes, stats.total_failures, stats.total_neutral), (Some(5), 4, 1));
@@ -175,17 +176,19 @@ fn a_breaker_counts_5xx_as_failures_and_429_as_neutral() {
 
 #[test]
 fn a_503_with_a_delay_is_throttled_to_a_breaker() {
-    let throttled = Verdict::throttled().delivery(Delivery::Sent);
-    let seconds = Duration::from_secs;
-    for (code, header, expected) in [
-        (503, ("retry-after", "7"), throttled.retry_after(seconds(7))),
-        (503, ("retry-after-ms", "7000"), throttled.retry_after(seconds(7))),
-        (503, ("retry-after", "soon"), Verdict::transient().delivery(Delivery::Sent)),
-        (429, ("retry-after", "7"), throttled.retry_after(seconds(7))),
-        (429, ("retry-after", "soon"), throttled),
-        (500, ("retry-after", "7"), Verdict::transient().delivery(Delivery::Sent).retry_after(seconds(7))),
+    use Health::{Throttled, Unhealthy};
+    for (code, header, health, delay) in [
+        (503, ("retry-after", "7"), Throttled, Some(7)),
+        (503, ("retry-after-ms", "7000"), Throttled, Some(7)),
+        (503, ("retry-after", "soon"), Unhealthy, None),
+        (429, ("retry-after", "7"), Throttled, Some(7)),
+        (429, ("retry-after", "soon"), Throttled, None),
+        (500, ("retry-after", "7"), Unhealthy, Some(7)),
     ] {
-        assert_eq!(to_breaker(&answer_with(code, header)), expected, "{code} {header:?}");
+        let Verdict::Failure(failure) = to_breaker(&answer_with(code, header)) else { panic!("{code} {header:?}") };
+        assert_eq!(failure.health(), health, "{code} {header:?}");
+        assert_eq!(failure.retry_after(), delay.map(Duration::from_secs), "{code} {header:?}");
+        assert!(failure.is_answered(), "{code} {header:?}");
     }
 }
 
@@ -220,4 +223,92 @@ fn the_preset_opens_when_half_of_20_calls_fail() {
     }
     circuit.try_acquire().unwrap().failure();
     assert!(circuit.try_acquire().is_err());
+}
+
+/// What each layer does after each status from 100 to 599. The expected values are written out by
+/// the rules that HTTP and the presets' documentation state, not by the classifier's code.
+mod all_statuses {
+    use tower_recourse::breaker::OpenDuration;
+
+    use super::*;
+
+    fn answer(code: u16, delay: bool, advice: Option<&str>) -> Answer {
+        let mut response = empty_response(code);
+        if delay {
+            response.headers_mut().insert("retry-after", "2".parse().unwrap());
+        }
+        if let Some(advice) = advice {
+            response.headers_mut().insert("x-should-retry", advice.parse().unwrap());
+        }
+        response
+    }
+
+    fn all() -> impl Iterator<Item = (u16, bool, Option<&'static str>)> {
+        (100..600).flat_map(|code| {
+            [false, true].into_iter().flat_map(move |delay| {
+                [None, Some("true"), Some("false")].into_iter().map(move |advice| (code, delay, advice))
+            })
+        })
+    }
+
+    /// Successes, failures, neutral; and whether the circuit ends closed.
+    fn counted(circuit: &Circuit<StatusClassifier>) -> (u64, u64, u64, State) {
+        let stats = circuit.stats();
+        (stats.total_successes.unwrap(), stats.total_failures, stats.total_neutral, stats.state)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_breaker_counts() {
+        for (code, delay, advice) in all() {
+            let throttled = code == 429 || (code == 503 && delay);
+            let failed = code >= 500 && !throttled;
+            let config = BreakerConfig::http()
+                .open_when(TripRule::consecutive(1).unwrap())
+                .open_for(OpenDuration::fixed(Duration::from_secs(60)).honor_retry_after(Duration::from_secs(60)))
+                .clock(tower_recourse::time::ManualClock::new())
+                .count_all_calls()
+                .without_observers();
+            let call = async |circuit: &Circuit<StatusClassifier>| {
+                let server = Scripted::new(move |_| answer(code, delay, advice));
+                BreakerLayer::on(circuit).layer(server.service()).oneshot(request("POST", false)).await.unwrap();
+            };
+
+            let circuit = Circuit::new(config.clone());
+            call(&circuit).await;
+            let expected = match (throttled, failed) {
+                (true, _) => (0, 0, 1, State::Closed),
+                (_, true) => (0, 1, 0, State::Open),
+                _ => (1, 0, 0, State::Closed),
+            };
+            assert_eq!(counted(&circuit), expected, "{code}, delay: {delay}, advice: {advice:?}");
+            let open_for = if delay { 2 } else { 60 };
+            let expected = failed.then_some(Duration::from_secs(open_for));
+            assert_eq!(circuit.retry_in(), expected, "{code}, delay: {delay}, advice: {advice:?}");
+
+            // A probe: the service answers, also if it throttles.
+            let clock = tower_recourse::time::ManualClock::new();
+            let circuit = Circuit::new(config.clock(clock.clone()));
+            circuit.try_acquire().unwrap().failure();
+            clock.advance(Duration::from_secs(60));
+            call(&circuit).await;
+            let expected = if failed { State::Open } else { State::Closed };
+            assert_eq!(circuit.state(), expected, "a probe: {code}, delay: {delay}, advice: {advice:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_retry_repeats() {
+        for (code, delay, advice) in all() {
+            let not_processed = matches!(code, 421 | 425 | 429) || (code == 413 && delay);
+            let failed = not_processed || code == 408 || matches!(code, 502..=504);
+            let failed = failed || (advice == Some("true") && code >= 400);
+            for (method, expected) in [("GET", failed), ("POST", not_processed)] {
+                let server = Scripted::new(move |_| answer(code, delay, advice));
+                let retry = RetryLayer::new(config().retries(1)).layer(server.service());
+                assert_eq!(status(retry, request(method, false)).await, code);
+                let is_repeated = expected && advice != Some("false");
+                assert_eq!(server.calls() == 2, is_repeated, "{method} {code}, delay: {delay}, advice: {advice:?}");
+            }
+        }
+    }
 }

@@ -13,7 +13,7 @@ use tower_http::{
 use tower_recourse::{
     BreakerConfig, BreakerLayer, CallReport, Circuit, RetryConfig, RetryLayer, State,
     breaker::OpenDuration,
-    http::{BodyBreakerLayer, BreakerClassifier, ReportExtensionLayer, Unavailable},
+    http::{BodyBreakerLayer, ReportExtensionLayer, StatusClassifier, Unavailable},
     retry::{Backoff, Budget, TokenBucket},
 };
 
@@ -22,7 +22,7 @@ use crate::{Scripted, empty_response};
 
 /// A circuit that is open for 5 s. That is less than `max_retry_after`, so a retry that took the
 /// rejection for the service's 503 would wait and resend.
-fn open() -> Circuit<BreakerClassifier> {
+fn open() -> Circuit<StatusClassifier> {
     let open_for = OpenDuration::fixed(Duration::from_secs(5));
     let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers().open_for(open_for));
     while circuit.state() == State::Closed {

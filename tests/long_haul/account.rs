@@ -12,7 +12,7 @@ use std::{
 use tower_recourse::{
     Cause, Circuit,
     breaker::CircuitStats,
-    http::BreakerClassifier,
+    http::StatusClassifier,
     observe::{Event, Observer},
     retry::Budget,
 };
@@ -153,7 +153,7 @@ impl Account {
     }
 
     /// Checks that all counts agree, when nothing is running and this many requests were made.
-    pub(crate) fn check_counts(&self, requests: u32, circuit: &Circuit<BreakerClassifier>, budget: &dyn Budget) {
+    pub(crate) fn check_counts(&self, requests: u32, circuit: &Circuit<StatusClassifier>, budget: &dyn Budget) {
         let got = self.check_responses(requests);
         self.check_unsafe_requests(requests);
         let calls = self.check_calls();

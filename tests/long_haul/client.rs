@@ -22,7 +22,7 @@ use tower_recourse::{
     breaker::OpenDuration,
     fallback::FallbackError,
     http::{
-        BreakerClassifier, Replay,
+        Replay, StatusClassifier,
         replay::{CloneableBody, ReplayError},
     },
     retry::{Backoff, Jitter, Timeouts, TokenBucket},
@@ -48,7 +48,7 @@ const CALLERS: usize = 100;
 /// What all callers share, across the clients of all phases.
 pub(crate) struct Shared {
     pub(crate) account: Arc<Account>,
-    pub(crate) circuit: Circuit<BreakerClassifier>,
+    pub(crate) circuit: Circuit<StatusClassifier>,
     pub(crate) budget: Arc<TokenBucket>,
     pub(crate) replay: Replay,
 }

@@ -10,7 +10,7 @@ use tower::{Layer, ServiceBuilder};
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, Circuit, RetryLayer, State,
     breaker::{OpenDuration, TripRule},
-    http::{BreakerClassifier, Unavailable},
+    http::{StatusClassifier, Unavailable},
     reqwest::{Error, rejection},
 };
 
@@ -19,7 +19,7 @@ use crate::{
     server::{Server, refusing, reply},
 };
 
-fn breaker(failures: u32) -> BreakerConfig<BreakerClassifier> {
+fn breaker(failures: u32) -> BreakerConfig<StatusClassifier> {
     BreakerConfig::reqwest()
         .open_when(TripRule::consecutive(failures).unwrap())
         .open_for(OpenDuration::fixed(ms(60_000)))

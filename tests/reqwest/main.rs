@@ -14,12 +14,12 @@ use reqwest::{Client, Method, Request, Response};
 use tower::{Service, ServiceBuilder, util::MapErr};
 use tower_recourse::{
     RetryConfig, RetryLayer,
-    http::RetryClassifier,
+    http::StatusClassifier,
     reqwest::{Error, Replay},
     retry::{Backoff, NoTimeouts, Retry, quota::NoQuota},
 };
 
-type ReqwestRetry = RetryConfig<RetryClassifier, NoTimeouts, NoQuota, Replay>;
+type ReqwestRetry = RetryConfig<StatusClassifier, NoTimeouts, NoQuota, Replay>;
 
 pub(crate) fn ms(time: u64) -> Duration {
     Duration::from_millis(time)

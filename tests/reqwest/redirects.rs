@@ -2,7 +2,7 @@
 
 use reqwest::{Client, Method, redirect::Policy};
 use tower::ServiceBuilder;
-use tower_recourse::{RetryLayer, http::RetryClassifier};
+use tower_recourse::{RetryLayer, http::StatusClassifier};
 
 use crate::{
     answer, config, request, retried, send,
@@ -40,7 +40,7 @@ async fn a_redirected_post_is_not_sent_twice() {
 #[tokio::test]
 async fn a_post_is_resent_if_the_client_never_redirects() {
     let client = Client::builder().redirect(Policy::none()).build().unwrap();
-    let one_call = config().retries(500).classifier(RetryClassifier::default().never_redirects());
+    let one_call = config().retries(500).classifier(StatusClassifier::default().never_redirects());
     let mut service = ServiceBuilder::new().layer(RetryLayer::new(one_call.clone())).service(client.clone());
 
     let throttled = Server::start([reply(429), reply(429)]).await;

@@ -3,7 +3,7 @@
 use reqwest::{Client, Method};
 use tokio::time::Instant;
 use tower::ServiceBuilder;
-use tower_recourse::{RetryLayer, http::RetryClassifier, reqwest::Error, retry::Timeouts};
+use tower_recourse::{RetryLayer, http::StatusClassifier, reqwest::Error, retry::Timeouts};
 
 use crate::{
     answer, config, ms, request, retried, send,
@@ -30,7 +30,7 @@ async fn a_post_is_sent_once_unless_it_has_a_key() {
     assert_eq!(server.requests().len(), 3);
 
     let server = Server::start([reply(503)]).await;
-    let ignoring = config().classifier(RetryClassifier::default().ignore_idempotency_key());
+    let ignoring = config().classifier(StatusClassifier::default().ignore_idempotency_key());
     let mut service = ServiceBuilder::new().layer(RetryLayer::new(ignoring)).service(client.clone());
     let post = client.post(server.url("/")).header("idempotency-key", "order-7").build().unwrap();
     assert_eq!(answer(&mut service, post).await.0, 503);

@@ -117,6 +117,8 @@ async fn every_request_of_the_full_stack_has_one_response() {
     let recorder = Arc::clone(&events);
     let asked = Arc::new(AtomicU64::new(0));
     let sees = Arc::clone(&asked);
+    let missing = Arc::new(AtomicU64::new(0));
+    let misses = Arc::clone(&missing);
     let retry = RetryConfig::default()
         .idempotent()
         .without_observers()
@@ -137,7 +139,14 @@ async fn every_request_of_the_full_stack_has_one_response() {
         ServiceBuilder::new().layer(fallback).layer(RetryLayer::new(retry)).layer(BreakerLayer::on(&circuit)).service(
             service_fn(move |n| {
                 sees.fetch_add(1, Ordering::Relaxed);
-                response(n)
+                let misses = Arc::clone(&misses);
+                async move {
+                    let answer = response(n).await;
+                    if answer.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+                        misses.fetch_add(1, Ordering::Relaxed);
+                    }
+                    answer
+                }
             }),
         );
     let answers = run_all(stack).await;
@@ -150,7 +159,8 @@ async fn every_request_of_the_full_stack_has_one_response() {
     let stats = circuit.stats();
     let [successes, ..] = ended_calls(&circuit);
     assert_eq!(from_fallback, events[1].load(Ordering::Relaxed));
-    assert_eq!(from_service, successes);
+    // `NotFound` is a healthy answer to the breaker, and a failure to the fallback.
+    assert_eq!(from_service + missing.load(Ordering::Relaxed), successes);
     assert_eq!(from_fallback + from_service + given_up, CALLS);
     assert_eq!(stats.total_admitted, Some(asked.load(Ordering::Relaxed)));
     // Each scheduled retry reached the circuit as an attempt, unless the caller gave up during the

@@ -196,13 +196,16 @@ async fn a_permanent_error_is_not_retried_through_a_breaker() {
     let retry = || RetryLayer::new(RetryConfig::default().idempotent());
     let breaker = || BreakerLayer::on(&circuit);
 
-    let _ = ready_and_call(&mut retry().layer(breaker().layer(failing(io::ErrorKind::NotFound))), ()).await;
+    let _ = ready_and_call(&mut retry().layer(breaker().layer(failing(io::ErrorKind::StorageFull))), ()).await;
     assert_eq!(circuit.stats().total_failures, 1);
-    let boxed = failing(io::ErrorKind::NotFound).map_err(BoxError::from);
+    let boxed = failing(io::ErrorKind::StorageFull).map_err(BoxError::from);
     let _ = ready_and_call(&mut retry().layer(breaker().layer(boxed)), ()).await;
     assert_eq!(circuit.stats().total_failures, 2);
     let _ = ready_and_call(&mut retry().layer(breaker().layer(failing(io::ErrorKind::ConnectionReset))), ()).await;
     assert_eq!(circuit.stats().total_failures, 6, "which is transient");
+    assert!(ready_and_call(&mut retry().layer(breaker().layer(failing(io::ErrorKind::NotFound))), ()).await.is_err());
+    let stats = circuit.stats();
+    assert_eq!((stats.total_failures, stats.failures_in_a_row), (6, 0), "a healthy answer, after one attempt");
 }
 
 /// A breaker counts an attempt that timed out as a failure.

@@ -5,7 +5,7 @@ use std::io;
 use tower::{Layer, Service, ServiceExt, util::BoxCloneSyncService};
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, RetryConfig, RetryLayer,
-    http::{BreakerClassifier, Replay, RetryClassifier},
+    http::{Replay, StatusClassifier},
     retry::{NoTimeouts, Timeouts, quota::NoQuota},
 };
 
@@ -21,8 +21,8 @@ use crate::{
 pub type Stack = BoxCloneSyncService<Request, Response, BreakerError<io::Error>>;
 
 /// The type of the HTTP preset, with any settings.
-pub type Retry = RetryConfig<RetryClassifier, NoTimeouts, NoQuota, Replay>;
-pub type Breaker = BreakerConfig<BreakerClassifier>;
+pub type Retry = RetryConfig<StatusClassifier, NoTimeouts, NoQuota, Replay>;
+pub type Breaker = BreakerConfig<StatusClassifier>;
 
 /// The parts of a stack. Each client builds its own stack from them.
 pub struct Parts {

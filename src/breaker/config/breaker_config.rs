@@ -20,7 +20,7 @@ use crate::{
 /// | `open_when` | 5 failures in a row, the first at least 500 ms old | under load, even a short fault fails many calls in a row |
 /// | `open_for` | 10 % of the failing time, 100 ms to 2 s, ±20 % | callers notice the recovery soon after the fault ends |
 /// | `probes` | one per open time, the first success closes | a probe that hangs doesn't delay the recovery |
-/// | classifier | [`ErrorClassifier`] | errors count, responses don't |
+/// | classifier | [`ErrorClassifier`] | errors count unless they are known to be about the request, responses don't |
 /// | [`on_throttled`](Self::on_throttled) | neutral | a service that answers 429 isn't down |
 /// | observers | `tracing`, with that feature | openings are visible without configuration |
 ///
@@ -179,8 +179,9 @@ impl<C> BreakerConfig<C> {
         self
     }
 
-    /// Classifies outcomes with a closure: `|outcome: Result<&Res, &Err>| …`. Every failure counts,
-    /// except [throttled calls](Self::on_throttled) and rejections. Return
+    /// Classifies outcomes with a closure: `|outcome: Result<&Res, &Err>| …`. Transient failures
+    /// and timeouts count, permanent failures don't, and [throttled calls](Self::on_throttled) have
+    /// a setting of their own: see [the table](crate::classify#what-the-layers-do). Return
     /// [`Verdict::Neutral`](crate::Verdict::Neutral) for an outcome that shouldn't count.
     pub fn classify<Function, Res, Err, Opinion>(self, function: Function) -> BreakerConfig<ClassifierFn<Function>>
     where

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use crate::breaker::{
-    config::{CancelledCalls, ThrottledCalls},
-    micros::micros,
+use crate::{
+    Failure, FailureKind, Health,
+    breaker::{
+        config::{CancelledCalls, ThrottledCalls},
+        micros::micros,
+    },
 };
 
 #[derive(Clone, Copy)]
@@ -28,6 +31,18 @@ pub(super) enum PermitOutcome {
 
 impl PermitOutcome {
     pub(super) const FAILURE: Self = Self::Failure { requested: None };
+
+    /// How a failure counts.
+    pub(super) fn of(failure: Failure) -> Self {
+        let requested = failure.retry_after();
+        match failure.health() {
+            _ if failure.kind() == FailureKind::Rejected => Self::Unused,
+            Health::Healthy => Self::Success,
+            Health::Unhealthy => Self::Failure { requested },
+            Health::Throttled => Self::Throttled { requested, answered: failure.is_answered() },
+            Health::Unknown => Self::Neutral,
+        }
+    }
 
     /// Returns whether the outcome counts in the totals without `count_all_calls`. Outcomes other
     /// than successes are rare, so counting them is cheap.

@@ -5,7 +5,7 @@ use std::{
 
 use super::outcome::PermitOutcome;
 use crate::{
-    Delivery, FailureKind, Verdict,
+    Verdict,
     breaker::{
         config::Settings,
         core::{Core, Tenant},
@@ -103,11 +103,8 @@ impl Permit {
         self.end(Verdict::Neutral);
     }
 
-    /// Ends the call with a verdict. A rejection by a breaker further in is neutral. A failure of
-    /// the kind [`Throttled`](FailureKind::Throttled) counts as
-    /// [`BreakerConfig::on_throttled`](crate::BreakerConfig::on_throttled) defines: by default,
-    /// neutral for the rules about health, and not accepted for
-    /// [`TripRule::AdaptiveThrottle`](crate::breaker::TripRule::AdaptiveThrottle).
+    /// Ends the call with a verdict. [The table](crate::classify#what-the-layers-do) shows how each
+    /// verdict counts.
     #[inline]
     pub fn end(mut self, verdict: Verdict) {
         self.end_with(verdict);
@@ -124,15 +121,8 @@ impl Permit {
     #[cold]
     fn end_slow(&mut self, verdict: Verdict) {
         match verdict {
-            Verdict::Success => self.finish(PermitOutcome::Success),
-            Verdict::Failure(failure) if failure.kind() == FailureKind::Rejected => self.finish(PermitOutcome::Unused),
-            Verdict::Failure(failure) if failure.kind() == FailureKind::Throttled => {
-                self.finish(PermitOutcome::Throttled {
-                    requested: failure.retry_after(),
-                    answered: failure.delivery() == Delivery::Sent,
-                });
-            }
-            Verdict::Failure(failure) => self.finish(PermitOutcome::Failure { requested: failure.retry_after() }),
+            Verdict::Success | Verdict::ClientError => self.finish(PermitOutcome::Success),
+            Verdict::Failure(failure) => self.finish(PermitOutcome::of(failure)),
             Verdict::Neutral => self.finish(PermitOutcome::Neutral),
         }
     }

@@ -90,7 +90,7 @@ where
     C: Classifier<Req, Res, Err> + Clone,
 {
     let classifier = circuit.classifier.clone();
-    let memo = classifier.memo(request);
+    let memo = classifier.memo_without_retry(request);
     CallState::new(permit, classifier, memo, completion)
 }
 

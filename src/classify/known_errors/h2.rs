@@ -1,7 +1,7 @@
 use h2::{Error, Reason};
 
 use super::{finding::Finding, text_prefix::starts_with};
-use crate::{Delivery, Verdict};
+use crate::{Delivery, Health, Verdict};
 
 pub(super) fn examine(h2: &Error) -> Finding<'_> {
     if let Some(io) = h2.get_io() {
@@ -40,7 +40,8 @@ fn of_peer(reason: Reason, reset: bool) -> Verdict {
         // that it didn't open after the `GOAWAY`.
         Reason::NO_ERROR if !reset => Verdict::transient().delivery(Delivery::NotSent),
         Reason::ENHANCE_YOUR_CALM => Verdict::throttled(),
-        Reason::HTTP_1_1_REQUIRED | Reason::INADEQUATE_SECURITY => Verdict::permanent(),
+        // Every request on such a connection fails.
+        Reason::HTTP_1_1_REQUIRED | Reason::INADEQUATE_SECURITY => Verdict::permanent().health(Health::Unhealthy),
         _ if reset => Verdict::transient().delivery(Delivery::Sent),
         _ => Verdict::transient(),
     }

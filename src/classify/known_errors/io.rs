@@ -4,7 +4,7 @@ use std::{
 };
 
 use super::finding::Finding;
-use crate::{Delivery, Verdict};
+use crate::{Delivery, Health, Verdict};
 
 /// The error that an `io::Error` wraps decides. The kind decides only if there is no such error, or
 /// its type isn't known.
@@ -24,12 +24,15 @@ fn of_kind(kind: ErrorKind) -> Option<Verdict> {
         ConnectionRefused | AddrInUse | AddrNotAvailable => Verdict::transient().delivery(Delivery::NotSent),
         TimedOut => Verdict::timed_out(),
         // The request can't succeed: another attempt fails in the same way.
-        NotFound | PermissionDenied | AlreadyExists | InvalidInput | InvalidData | Unsupported | ArgumentListTooLong
-        // The file or the file system doesn't allow the operation.
-        | NotADirectory | IsADirectory | DirectoryNotEmpty | ReadOnlyFilesystem | NotSeekable | FileTooLarge
-        | CrossesDevices | TooManyLinks
-        // Resources that don't recover while a caller waits.
-        | OutOfMemory | StorageFull | QuotaExceeded => Verdict::permanent(),
+        NotFound | PermissionDenied | AlreadyExists | InvalidInput | Unsupported | ArgumentListTooLong
+        // The file doesn't allow the operation.
+        | NotADirectory | IsADirectory | DirectoryNotEmpty | NotSeekable | FileTooLarge | CrossesDevices
+        | TooManyLinks => Verdict::permanent(),
+        // The peer sent something invalid (an expired certificate is one), or a resource is used up
+        // and doesn't recover while a caller waits. Other requests fail, too.
+        InvalidData | ReadOnlyFilesystem | OutOfMemory | StorageFull | QuotaExceeded => {
+            Verdict::permanent().health(Health::Unhealthy)
+        }
         _ if is_invalid_filename(kind) => Verdict::permanent(),
         _ => Verdict::transient(),
     })

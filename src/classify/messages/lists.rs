@@ -2,7 +2,7 @@
 //! written by hand; mistakes are corrected.
 
 use super::ErrorMessages;
-use crate::Verdict;
+use crate::{Health, Verdict};
 
 impl ErrorMessages {
     /// Errors of service clients, in this order:
@@ -13,12 +13,14 @@ impl ErrorMessages {
     /// | `connection`, `network` | transient |
     /// | `rate limit`, `too many requests`, `429` | throttled |
     /// | `temporary`, `unavailable`, `503` | transient |
-    /// | `memory`, `disk`, `resource` | permanent |
-    /// | anything else, if no classifier follows | permanent |
+    /// | `memory`, `disk`, `resource` | permanent; unhealthy |
+    /// | anything else, if no classifier follows | permanent; unhealthy |
+    ///
+    /// *Unhealthy*: a breaker [counts a failure](Verdict::health).
     pub fn service_calls() -> Self {
         let transient = Verdict::transient();
         let throttled = Verdict::throttled();
-        let permanent = Verdict::permanent();
+        let exhausted = Verdict::permanent().health(Health::Unhealthy);
         Self::ready([
             ("timeout", Verdict::timed_out()),
             ("connection", transient),
@@ -29,9 +31,9 @@ impl ErrorMessages {
             ("temporary", transient),
             ("unavailable", transient),
             ("503", transient),
-            ("memory", permanent),
-            ("disk", permanent),
-            ("resource", permanent),
+            ("memory", exhausted),
+            ("disk", exhausted),
+            ("resource", exhausted),
         ])
     }
 
@@ -45,7 +47,7 @@ impl ErrorMessages {
     /// | `not found`, `unauthorized`, `forbidden`, `bad request`, `malformed`, `missing required` | permanent |
     /// | `timeout` | timed out |
     /// | `connection`, `unavailable`, `temporary`, `network`, `refused`, `unreachable`, `no route`, `connection reset`, `broken pipe`, `node offline` | transient |
-    /// | anything else, if no classifier follows | permanent |
+    /// | anything else, if no classifier follows | permanent; [unhealthy](Verdict::health) |
     pub fn node_jobs() -> Self {
         let transient = Verdict::transient();
         let permanent = Verdict::permanent();
@@ -76,6 +78,8 @@ impl ErrorMessages {
     fn ready<const N: usize>(rules: [(&str, Verdict); N]) -> Self {
         // The lists don't know whether the requests are idempotent.
         let rules = rules.map(|(pattern, verdict)| (pattern, verdict.of_any_request()));
-        Self::new(rules).expect("a test makes each list").otherwise(Verdict::permanent())
+        // An unknown error isn't a healthy answer.
+        let otherwise = Verdict::permanent().health(Health::Unhealthy);
+        Self::new(rules).expect("a test makes each list").otherwise(otherwise)
     }
 }

@@ -62,7 +62,7 @@ fn cause_to_fall_back(report: Option<CallReport>, classify: impl FnOnce() -> Ver
         return failed;
     }
     match classify() {
-        Verdict::Success | Verdict::Neutral => None,
+        Verdict::Success | Verdict::Neutral | Verdict::ClientError => None,
         Verdict::Failure(failure) => Some(failed.unwrap_or(match failure.kind() {
             FailureKind::Rejected => Cause::Rejected { retry_in: failure.retry_after() },
             FailureKind::Permanent => Cause::Permanent,

@@ -2,12 +2,12 @@ use std::time::Duration;
 
 use crate::{
     Ratio, RetryConfig,
-    grpc::{Code, GrpcReplay, RetryClassifier},
+    grpc::{Code, GrpcReplay, StatusClassifier},
     retry::{Backoff, Jitter, NoTimeouts, quota::NoQuota},
 };
 
 /// The retry policy of the methods of one `methodConfig`.
-pub(super) type MethodRetry = RetryConfig<RetryClassifier, NoTimeouts, NoQuota, GrpcReplay>;
+pub(super) type MethodRetry = RetryConfig<StatusClassifier, NoTimeouts, NoQuota, GrpcReplay>;
 
 /// A valid `methodConfig`.
 #[derive(Debug, Clone)]
@@ -30,7 +30,7 @@ pub(super) struct RetryPolicy {
 /// Makes the retry config of a policy. Methods without a policy aren't retried.
 pub(super) fn method_retry(base: &MethodRetry, policy: Option<&RetryPolicy>, max_attempts: u32) -> MethodRetry {
     let Some(policy) = policy else {
-        return base.clone().retries(0).classifier(RetryClassifier::default().retry_codes([]));
+        return base.clone().retries(0).classifier(StatusClassifier::default().retry_codes([]));
     };
     let attempts = policy.max_attempts.min(max_attempts).max(1);
     base.clone()
@@ -38,7 +38,7 @@ pub(super) fn method_retry(base: &MethodRetry, policy: Option<&RetryPolicy>, max
         .backoff(policy.backoff(attempts))
         // A6 has one backoff for all codes, so throttled failures use it too.
         .throttled_backoff(Backoff::none())
-        .classifier(RetryClassifier::default().retry_codes(policy.codes.iter().copied()))
+        .classifier(StatusClassifier::default().retry_codes(policy.codes.iter().copied()))
 }
 
 impl RetryPolicy {

@@ -3,7 +3,7 @@ use ::http_body::Body;
 
 use super::TrackedBody;
 use crate::{
-    Verdict,
+    Health, Verdict,
     breaker::{Permit, future::CallCompletion},
     http::message_body::may_have_body,
 };
@@ -19,10 +19,19 @@ impl<B: Body> CallCompletion<Response<B>> for OnBodyEnd {
     type Response = Response<TrackedBody<B>>;
 
     fn continues(&self, response: &Response<B>, verdict: Verdict) -> bool {
-        verdict.is_success() && !self.has_no_body && may_have_body(response.status())
+        shows_health(verdict) && !self.has_no_body && may_have_body(response.status())
     }
 
     fn respond(response: Response<B>, permit: Option<Permit>) -> Self::Response {
         TrackedBody::of(response, permit)
+    }
+}
+
+/// Whether the breaker counts this response as a success, if its body is complete.
+fn shows_health(verdict: Verdict) -> bool {
+    match verdict {
+        Verdict::Success | Verdict::ClientError => true,
+        Verdict::Failure(failure) => failure.health() == Health::Healthy,
+        Verdict::Neutral => false,
     }
 }

@@ -4,7 +4,7 @@ use super::BodyBreaker;
 use crate::{
     BreakerConfig, Circuit, Rejection,
     breaker::{NotReady, RejectWithError, RejectWithResponse},
-    http::BreakerClassifier,
+    http::StatusClassifier,
 };
 
 /// Puts a breaker around a service, and records each call when its response body ends. See the
@@ -14,7 +14,7 @@ use crate::{
 ///
 /// Clones share the circuit.
 #[derive(Debug, Clone)]
-pub struct BodyBreakerLayer<C = BreakerClassifier, Reject = RejectWithError> {
+pub struct BodyBreakerLayer<C = StatusClassifier, Reject = RejectWithError> {
     circuit: Circuit<C>,
     on_rejection: Reject,
 }

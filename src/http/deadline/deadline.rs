@@ -4,9 +4,9 @@ use crate::time::Instant;
 
 /// The time at which a request must be answered, as a request extension.
 ///
-/// A retry with [`RetryClassifier`](crate::http::RetryClassifier) as its classifier honours it: no
-/// wait ends after the deadline. For each attempt, the retry lowers the extension to the attempt's
-/// own deadline. The retry cuts off a running attempt at the deadline only if it has
+/// A retry with [`StatusClassifier`](crate::http::StatusClassifier) as its classifier honours it:
+/// no wait ends after the deadline. For each attempt, the retry lowers the extension to the
+/// attempt's own deadline. The retry cuts off a running attempt at the deadline only if it has
 /// [`Timeouts`](crate::retry::Timeouts) with an outcome for this case; without such an outcome, the
 /// retry has nothing to return. A [`DeadlineLayer`](super::DeadlineLayer) sets the extension and
 /// enforces it.

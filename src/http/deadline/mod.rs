@@ -17,7 +17,7 @@
 //! use http::{Request, Response};
 //! use http_body_util::Full;
 //! use tower::{ServiceBuilder, service_fn};
-//! use tower_recourse::{FallbackLayer, RetryConfig, RetryLayer, http::{BreakerClassifier, DeadlineLayer}};
+//! use tower_recourse::{FallbackLayer, RetryConfig, RetryLayer, http::{StatusClassifier, DeadlineLayer}};
 //!
 //! type Answer = Response<Full<Bytes>>;
 //! type Call = Request<Full<Bytes>>;
@@ -29,7 +29,7 @@
 //!
 //! let service = ServiceBuilder::new()
 //!     .layer(DeadlineLayer::new(Duration::from_secs(10)))        // answers 504 after 10 s
-//!     .layer(FallbackLayer::new(replica).classifier(BreakerClassifier))
+//!     .layer(FallbackLayer::new(replica).classifier(StatusClassifier::default()))
 //!     .layer(DeadlineLayer::reserve(Duration::from_secs(1)))     // answers 504 after 9 s
 //!     .layer(RetryLayer::new(RetryConfig::http()))
 //!     .service(hangs);

@@ -43,12 +43,12 @@
 //! Empty frames don't count as the first frame.
 //!
 //! If the body broke off, the layer still returns the response with its original head. Its body
-//! yields the error, or ends. [`RetryClassifier`](crate::http::RetryClassifier) and
-//! [`BreakerClassifier`](crate::http::BreakerClassifier) classify the response as a transient
-//! failure, or as timed out if a [time limit](crate::http::BodyTimeoutLayer) ended the body. In a
-//! custom classifier, call [`failed_before_first_frame`]. If the retry makes no further attempt,
-//! because the method isn't idempotent or no attempts are left, the caller gets the same response
-//! as without this layer. The request counts as sent, so a POST isn't resent.
+//! yields the error, or ends. [`StatusClassifier`](crate::http::StatusClassifier) classifies the
+//! response as a transient failure, or as timed out if a [time
+//! limit](crate::http::BodyTimeoutLayer) ended the body. In a custom classifier, call
+//! [`failed_before_first_frame`]. If the retry makes no further attempt, because the method isn't
+//! idempotent or no attempts are left, the caller gets the same response as without this layer. The
+//! request counts as sent, so a POST isn't resent.
 //!
 //! The time limit of an attempt includes the first frame. A
 //! [`BodyTimeoutLayer`](crate::http::BodyTimeoutLayer) limits the rest of the body.

@@ -2,7 +2,7 @@ use tower_layer::Identity;
 
 use crate::{
     BreakerLayer, RetryConfig, RetryLayer,
-    http::{BreakerClassifier, GatewayTimeout, Replay, ResponseBodyLayer, RetryClassifier, Unavailable},
+    http::{GatewayTimeout, Replay, ResponseBodyLayer, StatusClassifier, Unavailable},
     retry::quota::NoQuota,
 };
 
@@ -33,11 +33,11 @@ pub trait Protocol {
 pub struct Http;
 
 impl Protocol for Http {
-    type Retry = RetryLayer<RetryConfig<RetryClassifier, GatewayTimeout, NoQuota, Replay>, Replay>;
-    type Breaker = BreakerLayer<BreakerClassifier, Unavailable>;
+    type Retry = RetryLayer<RetryConfig<StatusClassifier, GatewayTimeout, NoQuota, Replay>, Replay>;
+    type Breaker = BreakerLayer<StatusClassifier, Unavailable>;
     type Timeout = GatewayTimeout;
     type Rejection = Unavailable;
-    type FallbackClassifier = BreakerClassifier;
+    type FallbackClassifier = StatusClassifier;
     type Outermost = Identity;
     type Attempt = Identity;
     type Innermost = ResponseBodyLayer;

@@ -31,8 +31,8 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// |---|---|---|
     /// | [`ErrorClassifier`](crate::classify::ErrorClassifier), the default | a request that provably wasn't sent ([`Delivery::NotSent`](crate::Delivery::NotSent)) is retried | every transient failure is retried |
     /// | a closure, your own [`Classifier`](crate::Classifier) | its verdict decides | the same, but [`unsafe_to_resend`](crate::Verdict::unsafe_to_resend) is ignored |
-    /// | `http::RetryClassifier` (of `RetryConfig::http()`) | idempotent methods are retried, and requests that provably weren't processed | every method is retried, POST included |
-    /// | `grpc::RetryClassifier` (of `RetryConfig::grpc()`) | the status code decides; after a lost connection, only calls that provably weren't processed are retried | after a lost connection, every call is retried, too |
+    /// | `http::StatusClassifier` (of `RetryConfig::http()`) | idempotent methods are retried, and requests that provably weren't processed | every method is retried, POST included |
+    /// | `grpc::StatusClassifier` (of `RetryConfig::grpc()`) | the status code decides; after a lost connection, only calls that provably weren't processed are retried | after a lost connection, every call is retried, too |
     ///
     /// Without it, the failure is returned with
     /// [`Cause::UnsafeToResend`](crate::Cause::UnsafeToResend). If the classifier doesn't know

@@ -15,8 +15,7 @@ use http_body_util::{BodyExt, Full};
 use tokio::{net::TcpListener, time::timeout};
 use tower::{BoxError, Layer, Service, ServiceBuilder, service_fn};
 use tower_recourse::{
-    BreakerConfig, BreakerError, BreakerLayer, Circuit, RetryLayer, Verdict, classify,
-    http::{BreakerClassifier, RetryClassifier},
+    BreakerConfig, BreakerError, BreakerLayer, Circuit, RetryLayer, Verdict, classify, http::StatusClassifier,
     retry::Backoff,
 };
 
@@ -129,9 +128,9 @@ async fn an_invalid_reqwest_request_can_be_excluded() {
             };
             let breaker = BreakerConfig::http()
                 .fixed_share()
-                .classifier(classify::first(classify::errors(within)).or(BreakerClassifier));
+                .classifier(classify::first(classify::errors(within)).or(StatusClassifier::default()));
             let circuit = Circuit::new(breaker.without_observers());
-            let judge = classify::first(classify::errors(around)).or(RetryClassifier::default());
+            let judge = classify::first(classify::errors(around)).or(StatusClassifier::default());
             let service = ServiceBuilder::new()
                 .layer(RetryLayer::new(config().classifier(judge).backoff(Backoff::none())))
                 .layer(BreakerLayer::on(&circuit))

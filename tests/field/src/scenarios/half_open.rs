@@ -20,7 +20,7 @@ use tower::{ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit,
     breaker::State,
-    grpc::{BreakerClassifier, PeekLayer, Unavailable},
+    grpc::{StatusClassifier, PeekLayer, Unavailable},
 };
 
 use super::{Scenario, grpc::warm_up};
@@ -120,7 +120,7 @@ fn row(kind: Kind, records: &Records) -> Row {
 /// A gRPC gateway with its own breaker, whose rejections have a pushback.
 struct Gateway {
     address: SocketAddr,
-    circuit: Circuit<BreakerClassifier>,
+    circuit: Circuit<StatusClassifier>,
     accepting: JoinHandle<()>,
 }
 

@@ -1,36 +1,60 @@
-use ::http::{Request, Response};
+use ::http::{Request, Response, StatusCode};
 use ::http_body::Body;
 
 use super::{
     Code,
     code::CodeSet,
     response_state::ResponseState,
-    status::{Pushback, Status},
+    status::{Pushback, STATUS, Status},
     timeout_header,
     transport_error::TransportError,
 };
 use crate::{
-    Classifier, Delivery, FailureKind, Verdict,
+    Classifier, Delivery, FailureKind, Health, Verdict,
     classify::{Origin, RejectionMark},
     http::{Deadline, rejection_mark},
     time::Instant,
 };
 
-/// Classifies the outcomes of gRPC calls for a retry: responses by status code, from the headers or
-/// from the trailers that a [`PeekLayer`](super::PeekLayer) has read, and errors by the code that
-/// gRPC maps them to.
+/// Classifies the outcomes of gRPC calls, for all layers: responses by status code, from the
+/// headers or from the trailers that a [`PeekLayer`](super::PeekLayer) has read, and errors by the
+/// code that gRPC maps them to.
 ///
-/// | outcome | verdict |
-/// |---|---|
-/// | OK, and a response whose first message has arrived | success |
-/// | UNAVAILABLE | transient |
-/// | RESOURCE_EXHAUSTED with a pushback or a `RetryInfo` | throttled |
-/// | RESOURCE_EXHAUSTED without either, UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, DATA_LOSS | permanent |
-/// | CANCELLED, INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED, FAILED_PRECONDITION, ABORTED, OUT_OF_RANGE, UNAUTHENTICATED | neutral: the status is about the request, and the service works |
-/// | a missing status | by the HTTP status: 400 is INTERNAL, 401 UNAUTHENTICATED, 403 PERMISSION_DENIED, 404 UNIMPLEMENTED, 429, 502, 503 and 504 UNAVAILABLE, any other UNKNOWN |
-/// | HTTP status 200 and a content type that doesn't start with `application/grpc`; a status that can't be parsed | as UNKNOWN |
-/// | a stream that the server refused, or that hadn't been sent when its connection ended | [unprocessed](Verdict::unprocessed): resent once, without budget |
-/// | any other error | by its code (below), unless [`ErrorClassifier`](crate::classify::ErrorClassifier) classifies it as permanent |
+/// ```
+/// use tower_recourse::{BreakerConfig, RetryConfig, grpc::{Code, StatusClassifier}};
+///
+/// let classifier = StatusClassifier::default().retry_codes([Code::Unavailable, Code::Aborted]);
+/// let retry = RetryConfig::grpc().classifier(classifier);
+/// let breaker = BreakerConfig::grpc().classifier(classifier);
+/// # let _ = (retry, breaker);
+/// ```
+///
+/// *Verdict* is what a retry and a fallback use, with the default codes. *Health* is what a breaker
+/// counts. It doesn't depend on the retried codes.
+///
+/// | outcome | verdict | health |
+/// |---|---|---|
+/// | OK, and a response whose first message has arrived | success | healthy |
+/// | UNAVAILABLE without a delay, or with a pushback that forbids retries | transient | unhealthy: the service is down |
+/// | UNAVAILABLE with a delay: a pushback, a `RetryInfo`, or a proxy's `Retry-After`; a proxy's HTTP 429 | transient | throttled: the service works, and asks for fewer calls |
+/// | RESOURCE_EXHAUSTED with a pushback or a `RetryInfo` | throttled | throttled |
+/// | RESOURCE_EXHAUSTED without either | permanent | throttled |
+/// | INTERNAL, DATA_LOSS | permanent | unhealthy: the service is broken |
+/// | UNKNOWN | permanent | unhealthy: servers return it for a panic; it also stands for a response without a status, and for a response that isn't gRPC |
+/// | DEADLINE_EXCEEDED | permanent | unhealthy: the service is too slow |
+/// | UNIMPLEMENTED | permanent | healthy: only this method is missing |
+/// | INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED, FAILED_PRECONDITION, ABORTED, OUT_OF_RANGE, UNAUTHENTICATED | [client error](Verdict::ClientError): the status is about the request | healthy |
+/// | CANCELLED | neutral: the caller cancels calls | unknown |
+/// | a missing status | by the HTTP status: 400 is INTERNAL, 401 UNAUTHENTICATED, 403 PERMISSION_DENIED, 404 UNIMPLEMENTED, 429, 502, 503 and 504 UNAVAILABLE, any other UNKNOWN | as the code |
+/// | HTTP status 200 and a content type that doesn't start with `application/grpc`; a status that can't be parsed | as UNKNOWN | unhealthy |
+/// | a stream that the server refused, or that hadn't been sent when its connection ended | [unprocessed](Verdict::unprocessed): resent once, without budget | unhealthy |
+/// | any other error | by its code (below), unless [`ErrorClassifier`](crate::classify::ErrorClassifier) classifies it as permanent | CANCELLED is unknown, RESOURCE_EXHAUSTED throttled, any other unhealthy: there is no response |
+///
+/// A throttled call is neutral for the breaker's rules about health, and counts as not accepted for
+/// [`TripRule::AdaptiveThrottle`](crate::breaker::TripRule::AdaptiveThrottle).
+/// [`BreakerConfig::on_throttled`](crate::BreakerConfig::on_throttled) can make it a failure. Then
+/// [`OpenDuration::honor_retry_after`](crate::breaker::OpenDuration::honor_retry_after) uses the
+/// pushback as the open time, or without one the delay of a `RetryInfo` or of a proxy's headers.
 ///
 /// [`retry_codes`](Self::retry_codes) sets the retried codes. They are retried for every method,
 /// because gRPC doesn't declare methods idempotent. So don't retry a code that the server may
@@ -81,7 +105,7 @@ use crate::{
 ///
 /// The deadline of a call is the earlier one of its `grpc-timeout` and its [`Deadline`] extension.
 #[derive(Debug, Clone, Copy)]
-pub struct RetryClassifier {
+pub struct StatusClassifier {
     codes: CodeSet,
     /// Codes that are retried only if the server sends a delay.
     codes_with_delay: CodeSet,
@@ -90,14 +114,14 @@ pub struct RetryClassifier {
     set_by_user: bool,
 }
 
-impl Default for RetryClassifier {
+impl Default for StatusClassifier {
     fn default() -> Self {
         let codes = CodeSet::default().with(Code::Unavailable);
         Self { codes, codes_with_delay: CodeSet::default().with(Code::ResourceExhausted), set_by_user: false }
     }
 }
 
-impl RetryClassifier {
+impl StatusClassifier {
     /// Sets the codes that are retried. The default is UNAVAILABLE, and RESOURCE_EXHAUSTED with a
     /// pushback or a `RetryInfo`.
     ///
@@ -108,7 +132,7 @@ impl RetryClassifier {
     }
 }
 
-impl<ReqBody, ResBody, Err> Classifier<Request<ReqBody>, Response<ResBody>, Err> for RetryClassifier
+impl<ReqBody, ResBody, Err> Classifier<Request<ReqBody>, Response<ResBody>, Err> for StatusClassifier
 where
     ResBody: Body,
     Err: 'static,
@@ -123,9 +147,16 @@ where
         earliest.as_ref().map(Deadline::at)
     }
 
+    fn memo_without_retry(&self, _: &Request<ReqBody>) -> Option<Instant> {
+        None
+    }
+
     fn classify(&self, _: &Option<Instant>, outcome: Result<&Response<ResBody>, &Err>) -> Verdict {
         match outcome.map(ResponseState::of) {
-            Ok(ResponseState::Status(status)) => self.classify_status(status),
+            Ok(ResponseState::Status(status)) => {
+                let health = health_of(status, outcome.is_ok_and(is_too_many_requests));
+                self.classify_status(status).health(health)
+            }
             Ok(ResponseState::Failed(error)) => self.classify_transport_error(error),
             Ok(ResponseState::Started) => Verdict::Success,
             Err(error) => self.classify_transport_error(TransportError::of(error)),
@@ -146,28 +177,32 @@ where
     }
 }
 
-impl RetryClassifier {
+impl StatusClassifier {
     fn classify_status(&self, status: Status) -> Verdict {
-        if status.code == Code::Ok {
-            return Verdict::Success;
+        match status.code {
+            Code::Ok => return Verdict::Success,
+            code if self.codes.contains(code) => {}
+            Code::Cancelled => return Verdict::Neutral,
+            code if is_about_the_request(code) => return Verdict::ClientError,
+            _ => {}
         }
-        let retried = self.codes.contains(status.code);
-        let verdict = Verdict::failure(failure_kind(status.code)).delivery(Delivery::Sent);
-        let retried_with_delay = retried || self.codes_with_delay.contains(status.code);
+        let is_retried = self.codes.contains(status.code)
+            || ((status.pushback.is_some() || status.delay.is_some()) && self.codes_with_delay.contains(status.code));
+        let kind = if is_retried { failure_kind(status.code) } else { FailureKind::Permanent };
+        let verdict = Verdict::failure(kind).delivery(Delivery::Sent);
         match (status.pushback, status.delay) {
-            (Some(Pushback::After(delay)), _) if retried_with_delay => verdict.retry_after_pushback(delay),
-            (Some(Pushback::Never), _) if retried_with_delay => verdict.never_retry(),
-            (None, Some(delay)) if retried_with_delay => verdict.retry_after(delay),
-            _ if retried => verdict,
-            _ if is_about_the_request(status.code) => Verdict::Neutral,
-            _ => Verdict::permanent().delivery(Delivery::Sent),
+            (Some(Pushback::After(delay)), _) => verdict.retry_after_pushback(delay),
+            (Some(Pushback::Never), _) => verdict.never_retry(),
+            (None, Some(delay)) => verdict.retry_after(delay),
+            (None, None) => verdict,
         }
     }
 
     fn classify_transport_error(&self, error: TransportError) -> Verdict {
         let Verdict::Failure(failure) = error.verdict else { return error.verdict };
-        match failure.kind() {
-            FailureKind::Rejected | FailureKind::Permanent => error.verdict,
+        let verdict = match failure.kind() {
+            FailureKind::Rejected => return error.verdict,
+            FailureKind::Permanent => error.verdict,
             _ if error.is_unprocessed => Verdict::unprocessed(),
             _ if failure.delivery() == Delivery::NotSent => error.verdict,
             _ if self.codes.contains(error.code) => {
@@ -175,8 +210,33 @@ impl RetryClassifier {
                 if self.set_by_user { verdict } else { verdict.idempotency_unknown() }
             }
             _ => Verdict::permanent().delivery(failure.delivery()),
-        }
+        };
+        // Never healthy, because there is no response.
+        verdict.health(match error.code {
+            Code::Cancelled => Health::Unknown,
+            Code::ResourceExhausted => Health::Throttled,
+            _ => Health::Unhealthy,
+        })
     }
+}
+
+/// What a status shows about the service, whatever codes are retried.
+fn health_of(status: Status, is_too_many_requests: bool) -> Health {
+    match status.code {
+        Code::Unavailable if status.requested_delay().is_some() || is_too_many_requests => Health::Throttled,
+        Code::Unavailable | Code::Internal | Code::DataLoss | Code::Unknown | Code::DeadlineExceeded => {
+            Health::Unhealthy
+        }
+        Code::ResourceExhausted => Health::Throttled,
+        Code::Cancelled => Health::Unknown,
+        _ => Health::Healthy,
+    }
+}
+
+/// Whether a proxy answered with HTTP 429 instead of a gRPC status. gRPC maps 429 to UNAVAILABLE,
+/// which hides that the call was throttled.
+fn is_too_many_requests<ResBody>(response: &Response<ResBody>) -> bool {
+    response.status() == StatusCode::TOO_MANY_REQUESTS && !response.headers().contains_key(STATUS)
 }
 
 fn failure_kind(code: Code) -> FailureKind {
@@ -191,8 +251,7 @@ fn failure_kind(code: Code) -> FailureKind {
 fn is_about_the_request(code: Code) -> bool {
     matches!(
         code,
-        Code::Cancelled
-            | Code::InvalidArgument
+        Code::InvalidArgument
             | Code::NotFound
             | Code::AlreadyExists
             | Code::PermissionDenied

@@ -6,31 +6,47 @@ use super::{
     retry_after,
 };
 use crate::{
-    Classifier, Delivery, FailureKind, Verdict,
+    Classifier, Delivery, FailureKind, Health, Verdict,
     classify::{DrainFuture, ErrorClassifier, Origin, RejectionMark},
     time::Instant,
 };
 
-/// Classifies HTTP outcomes for a retry: responses by status, errors by type.
+/// Classifies HTTP outcomes, for all layers: responses by status, errors by type.
 ///
-/// The last column says whether the server may have processed the request.
+/// ```
+/// use tower_recourse::{BreakerConfig, FallbackLayer, RetryConfig, http::StatusClassifier};
 ///
-/// | outcome | verdict | processed |
-/// |---|---|---|
-/// | 408 | timed out | maybe |
-/// | 413 with a `Retry-After` | throttled: the condition is temporary ([RFC 9110, 15.5.14](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.14)) | no |
-/// | 421 | transient: any method may be repeated on another connection ([RFC 9110, 15.5.20](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.20)) | no |
-/// | 425 | transient: repeated outside of early data ([RFC 8470, 5.2](https://www.rfc-editor.org/rfc/rfc8470#section-5.2)); never retried if the request has an `Early-Data` header, because its sender repeats it | no |
-/// | 429 | throttled: too many requests ([RFC 6585, 4](https://www.rfc-editor.org/rfc/rfc6585#section-4)) | no |
-/// | 503 with a `Retry-After` | throttled | maybe |
-/// | 502, 503, 504 | transient | maybe |
-/// | 500, any other 5xx | permanent: the same request would fail again; 500 is transient with [`retry_500`](Self::retry_500) | maybe |
-/// | any other status, and the body broke off before its first frame | transient, or timed out if a [`BodyTimeoutLayer`](super::BodyTimeoutLayer) ended it. Only a [`FirstFrameLayer`](super::FirstFrameLayer) detects it | maybe |
-/// | any other status | success, also 4xx: an error of the client is no failure of the service | |
-/// | an error | as [`ErrorClassifier`] classifies it | |
+/// let classifier = StatusClassifier::default();
+/// let retry = RetryConfig::http().classifier(classifier); // the preset's own classifier
+/// let breaker = BreakerConfig::http().classifier(classifier); // the preset's own classifier
+/// let fallback = FallbackLayer::value(http::Response::new("cached")).classifier(classifier);
+/// # let _ = (retry, breaker, fallback);
+/// ```
+///
+/// *Verdict* is what a retry and a fallback use. *Health* is what a breaker counts. *Processed* is
+/// whether the server may have processed the request.
+///
+/// | outcome | verdict | processed | health |
+/// |---|---|---|---|
+/// | 408 | timed out | maybe | healthy: the request arrived too slowly |
+/// | 413 with a `Retry-After` | throttled: the condition is temporary ([RFC 9110, 15.5.14](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.14)) | no | healthy: other requests fit |
+/// | 421 | transient: any method may be repeated on another connection ([RFC 9110, 15.5.20](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.20)) | no | healthy |
+/// | 425 | transient: repeated outside of early data ([RFC 8470, 5.2](https://www.rfc-editor.org/rfc/rfc8470#section-5.2)); never retried if the request has an `Early-Data` header, because its sender repeats it | no | healthy |
+/// | 429 | throttled: too many requests ([RFC 6585, 4](https://www.rfc-editor.org/rfc/rfc6585#section-4)) | no | throttled |
+/// | 503 with a [delay that can be parsed](super#servers-delay), such as a `Retry-After` | throttled | maybe | throttled: the service works, and asks for fewer calls |
+/// | 502, 503, 504 | transient | maybe | unhealthy |
+/// | 500, any other 5xx | permanent: the same request would fail again; 500 is transient with [`retry_500`](Self::retry_500) | maybe | unhealthy |
+/// | any other status, and the body broke off before its first frame | transient, or timed out if a [`BodyTimeoutLayer`](super::BodyTimeoutLayer) ended it. Only a [`FirstFrameLayer`](super::FirstFrameLayer) detects it | maybe | unhealthy |
+/// | any other status | success, also 4xx: an error of the client is no failure of the service | | healthy |
+/// | an error | as [`ErrorClassifier`] classifies it | | as [`ErrorClassifier`] classifies it |
 ///
 /// `X-Should-Retry: false` prevents the retry of a failure. With `X-Should-Retry: true`, any 4xx or
-/// 5xx is transient. `Stripe-Should-Retry` has the same effect.
+/// 5xx is transient. `Stripe-Should-Retry` has the same effect. These headers don't change what a
+/// breaker counts.
+///
+/// A throttled call is neutral for the breaker's rules about health, and counts as not accepted for
+/// [`TripRule::AdaptiveThrottle`](crate::breaker::TripRule::AdaptiveThrottle).
+/// [`BreakerConfig::on_throttled`](crate::BreakerConfig::on_throttled) can make it a failure.
 ///
 /// A failure carries the [delay that the server asks for](super#servers-delay). The delay alone
 /// doesn't make an outcome a failure: the `Retry-After` of a redirect is ignored.
@@ -56,14 +72,14 @@ use crate::{
 /// [`ignore_idempotency_key`](Self::ignore_idempotency_key), unless the service behind the retry
 /// stores keys.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct RetryClassifier {
+pub struct StatusClassifier {
     retry_500: bool,
     follows_redirects: bool,
     never_redirects: bool,
     pub(crate) ignores_keys: bool,
 }
 
-impl RetryClassifier {
+impl StatusClassifier {
     /// Classifies 500 as transient, for servers that send 500 where 503 is meant.
     pub fn retry_500(self) -> Self {
         Self { retry_500: true, ..self }
@@ -74,9 +90,9 @@ impl RetryClassifier {
     /// applies to keys that an [`IdempotencyKeyLayer`](super::IdempotencyKeyLayer) sets.
     ///
     /// ```
-    /// use tower_recourse::{RetryConfig, http::RetryClassifier};
+    /// use tower_recourse::{RetryConfig, http::StatusClassifier};
     ///
-    /// let config = RetryConfig::http().classifier(RetryClassifier::default().ignore_idempotency_key());
+    /// let config = RetryConfig::http().classifier(StatusClassifier::default().ignore_idempotency_key());
     /// # let _ = config;
     /// ```
     pub fn ignore_idempotency_key(self) -> Self {
@@ -106,7 +122,7 @@ impl RetryClassifier {
     }
 }
 
-impl<ReqBody, ResBody, Err> Classifier<Request<ReqBody>, Response<ResBody>, Err> for RetryClassifier
+impl<ReqBody, ResBody, Err> Classifier<Request<ReqBody>, Response<ResBody>, Err> for StatusClassifier
 where
     ResBody: Body + Send + 'static,
     ResBody::Data: Send,
@@ -116,6 +132,10 @@ where
 
     fn memo(&self, request: &Request<ReqBody>) -> RequestMemo {
         RequestMemo::new(request, is_repeatable(request, !self.ignores_keys))
+    }
+
+    fn memo_without_retry(&self, _: &Request<ReqBody>) -> RequestMemo {
+        RequestMemo::UNREAD
     }
 
     fn classify(&self, memo: &RequestMemo, outcome: Result<&Response<ResBody>, &Err>) -> Verdict {
@@ -149,7 +169,7 @@ where
     }
 }
 
-impl RetryClassifier {
+impl StatusClassifier {
     pub(crate) fn classify_response(self, memo: &RequestMemo, response: &impl ResponseHead) -> Verdict {
         let status = response.status();
         if !status.is_client_error() && !status.is_server_error() {
@@ -157,16 +177,20 @@ impl RetryClassifier {
         }
         let delay = retry_after::requested_delay(status, response.headers());
         let is_one_hop = !self.follows_redirects && (self.never_redirects || !response.may_be_redirected());
-        let verdict = self.classify_status(memo, status, delay.is_some(), is_one_hop);
+        let verdict =
+            match (self.classify_status(memo, status, delay.is_some(), is_one_hop), first_frame::verdict(response)) {
+                (Verdict::Success, Some(broken_off)) => broken_off,
+                (verdict @ Verdict::Failure(failure), Some(_)) if failure.health() == Health::Healthy => {
+                    verdict.health(Health::Unhealthy)
+                }
+                (verdict, _) => verdict,
+            };
         let verdict = match retry_after::should_retry(response.headers()) {
-            Some(false) => return verdict.never_retry(),
+            Some(false) => verdict.never_retry(),
             Some(true) => at_least_transient(verdict),
             None => verdict,
         };
-        match verdict {
-            Verdict::Failure(failure) if failure.is_final() => verdict,
-            _ => delay.map_or(verdict, |delay| verdict.retry_after(delay)),
-        }
+        delay.map_or(verdict, |delay| verdict.retry_after(delay))
     }
 
     /// `is_one_hop`: the response answers this request, and not one that the client sent to follow
@@ -174,15 +198,17 @@ impl RetryClassifier {
     fn classify_status(self, memo: &RequestMemo, status: StatusCode, has_delay: bool, is_one_hop: bool) -> Verdict {
         let unprocessed = if is_one_hop { Delivery::NotSent } else { Delivery::Sent };
         match status.as_u16() {
-            408 => Verdict::timed_out().delivery(Delivery::Sent),
-            413 if has_delay => Verdict::throttled().delivery(unprocessed),
-            425 if memo.forwards_early_data => Verdict::transient().delivery(unprocessed).never_retry(),
-            421 | 425 => Verdict::transient().delivery(unprocessed),
-            429 => Verdict::throttled().delivery(unprocessed),
+            408 => Verdict::timed_out().delivery(Delivery::Sent).health(Health::Healthy),
+            413 if has_delay => Verdict::throttled().delivery(unprocessed).health(Health::Healthy),
+            425 if memo.forwards_early_data => {
+                Verdict::transient().delivery(unprocessed).health(Health::Healthy).never_retry()
+            }
+            421 | 425 => Verdict::transient().delivery(unprocessed).health(Health::Healthy),
+            429 => Verdict::throttled().delivery(unprocessed).answered(),
             503 if has_delay => Verdict::throttled().delivery(Delivery::Sent),
             502..=504 => Verdict::transient().delivery(Delivery::Sent),
             500 if self.retry_500 => Verdict::transient().delivery(Delivery::Sent),
-            500..=599 => Verdict::permanent().delivery(Delivery::Sent),
+            500..=599 => Verdict::permanent().delivery(Delivery::Sent).health(Health::Unhealthy),
             _ => Verdict::Success,
         }
     }
@@ -204,9 +230,12 @@ impl RetryClassifier {
 }
 
 /// For a response with `X-Should-Retry: true`: a permanent failure or a success becomes transient.
+/// What it shows about the service's health stays the same.
 fn at_least_transient(verdict: Verdict) -> Verdict {
-    match verdict {
-        Verdict::Failure(failure) if failure.kind() != FailureKind::Permanent => verdict,
-        _ => Verdict::transient().delivery(Delivery::Sent),
-    }
+    let health = match verdict {
+        Verdict::Failure(failure) if failure.kind() != FailureKind::Permanent => return verdict,
+        Verdict::Failure(failure) => failure.health(),
+        _ => Health::Healthy,
+    };
+    Verdict::transient().delivery(Delivery::Sent).health(health)
 }
