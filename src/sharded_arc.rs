@@ -54,6 +54,13 @@ impl<T> ShardedArc<T> {
         Self::from_parts(Arc::new(value), (), Arc::default())
     }
 
+    /// A handle to the value that `map` makes from this one. It counts as the same value for
+    /// [`has_several_services`](Self::has_several_services).
+    #[cfg_attr(not(feature = "retry"), allow(dead_code))]
+    pub(crate) fn map<U>(&self, map: impl FnOnce(Arc<T>) -> U) -> ShardedArc<U> {
+        ShardedArc::from_parts(Arc::new(map(Arc::clone(&self.0.value))), (), Arc::clone(&self.0.services))
+    }
+
     /// A handle to the same value for another service, together with that service's extra value.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     pub(crate) fn with_extra<Extra>(&self, extra: Extra) -> ShardedArc<T, Extra> {

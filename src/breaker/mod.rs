@@ -283,7 +283,7 @@ mod state;
 mod transition;
 mod window;
 
-pub use circuit::{Circuit, CircuitSnapshot, CircuitStats};
+pub use circuit::{Circuit, CircuitHandle, CircuitSnapshot, CircuitStats, NoClassifier};
 pub use config::{
     AdaptiveThrottle, BreakerConfig, CancelledCalls, OpenContext, OpenDuration, Probes, ThrottledCalls, TripRule,
     Window,

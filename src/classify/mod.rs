@@ -209,6 +209,7 @@
 //! Layers clone their classifier with each service. The classifiers of this module are cheap to
 //! clone: they are copied, or share their data.
 
+mod boxed;
 mod chain;
 mod classifier;
 #[cfg(feature = "breaker")]
@@ -229,6 +230,7 @@ mod origin;
 mod source_walk;
 mod sources;
 
+pub use boxed::{BoxClassifier, BoxMemo};
 pub use chain::{Chain, Or, Otherwise, Refine, first};
 #[cfg(feature = "breaker")]
 pub use classifier::RejectionMark;

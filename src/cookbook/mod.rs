@@ -15,6 +15,7 @@
 //! | [`transactions`] | database transactions that conflict with each other | `database` |
 //! | [`ladder`] | a chain of fallbacks that ends with a person | `provider_ladder` |
 //! | [`testing`] | tests of your settings: scripted outages in paused time | |
+//! | [`types`] | stacks, layers and circuits as fields of a struct | |
 //! | [`worker`] | which errors of a job to retry, and when. Durable retries aren't implemented yet | |
 //!
 //! These pages contain documentation only and add no code to a program.
@@ -58,6 +59,10 @@ pub mod ladder {}
 #[cfg(all(feature = "testing", feature = "http"))]
 #[doc = include_str!("testing.md")]
 pub mod testing {}
+
+#[cfg(feature = "http")]
+#[doc = include_str!("types.md")]
+pub mod types {}
 
 #[cfg(feature = "text")]
 #[doc = include_str!("worker.md")]

@@ -11,8 +11,8 @@ use super::{
     service::Fallback,
 };
 use crate::{
-    Name,
-    classify::{self, ErrorClassifier, ErrorClassifierFn, IntoOpinion, MemoClassifierFn},
+    Classifier, Name,
+    classify::{self, BoxClassifier, ErrorClassifier, ErrorClassifierFn, IntoOpinion, MemoClassifierFn},
     observe::Observer,
 };
 
@@ -149,6 +149,20 @@ impl<B, C, Merge> FallbackLayer<B, C, Merge> {
     /// Classifies the primary's outcomes by a [`Classifier`](crate::Classifier).
     pub fn classifier<D>(self, classifier: D) -> FallbackLayer<B, D, Merge> {
         FallbackLayer { backup: self.backup, classifier, merge: self.merge, reporter: self.reporter }
+    }
+
+    /// Replaces the type of the classifier by [`BoxClassifier`], which has a name. Then the type of
+    /// the layer can be written down.
+    pub fn boxed_classifier<Req, Res, Err>(self) -> FallbackLayer<B, BoxClassifier<Req, Res, Err>, Merge>
+    where
+        C: Classifier<Req, Res, Err, Memo: Send + 'static> + Send + Sync + 'static,
+    {
+        FallbackLayer {
+            backup: self.backup,
+            classifier: BoxClassifier::new(self.classifier),
+            merge: self.merge,
+            reporter: self.reporter,
+        }
     }
 
     /// Merges the errors into one of the primary's type if both fail: `|primary, backup| …`.

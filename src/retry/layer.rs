@@ -1,5 +1,7 @@
 //! The [`RetryLayer`].
 
+use std::sync::Arc;
+
 use tower_layer::Layer;
 
 use super::{CloneRequest, CopyWith, PrepareResend, Retry, RetryConfig};
@@ -95,6 +97,11 @@ impl<P, Replay> RetryLayer<P, Replay> {
     /// The policy.
     pub fn policy(&self) -> &P {
         &self.policy
+    }
+
+    /// The same layer with another type of the same policy.
+    pub(super) fn map_policy<NewP>(self, map: impl FnOnce(Arc<P>) -> NewP) -> RetryLayer<NewP, Replay> {
+        RetryLayer { policy: self.policy.map(map), replay: self.replay }
     }
 }
 

@@ -247,6 +247,7 @@ mod attempt_flow;
 mod attempt_time;
 pub mod backoff;
 mod backoff_state;
+mod box_policy;
 pub mod budget;
 mod config;
 mod decision;
@@ -273,6 +274,7 @@ mod timeouts;
 
 pub use crate::Elapsed;
 pub use backoff::{Backoff, Jitter};
+pub use box_policy::{BoxPolicy, BoxState};
 pub use budget::{Budget, BudgetStats, CostBucket, RetryThrottle, TokenBucket};
 pub use config::RetryConfig;
 pub use decision::{Decision, DecisionReason};

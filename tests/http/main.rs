@@ -44,6 +44,7 @@ mod sync;
 mod tower_http_classifiers;
 mod tower_http_layers;
 mod wire_faults;
+mod written_types;
 
 use std::{
     convert::Infallible,

@@ -10,6 +10,7 @@ mod panics;
 mod service_methods;
 mod spawned;
 mod sync;
+mod written_types;
 
 #[path = "../support/circuits.rs"]
 mod circuits;

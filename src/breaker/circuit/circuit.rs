@@ -47,6 +47,9 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
+/// The type contains the classifier. A [`CircuitHandle`](crate::breaker::CircuitHandle) is a
+/// circuit without one; its type can be written down whatever the classifier is.
+///
 /// # Clone
 ///
 /// A clone costs one reference count. When the last of the handles, services and layers of a

@@ -5,9 +5,9 @@ use super::{
     throttled_calls::ThrottledCalls, trip_rule::TripRule,
 };
 use crate::{
-    Name, Ratio,
+    Classifier, Name, Ratio,
     breaker::{transition::Rules, window::WindowLayout},
-    classify::{self, ClassifierFn, ErrorClassifier, ErrorClassifierFn, IntoOpinion, MemoClassifierFn},
+    classify::{self, BoxClassifier, ClassifierFn, ErrorClassifier, ErrorClassifierFn, IntoOpinion, MemoClassifierFn},
     observe::{Observer, Observers},
     time::Clock,
 };
@@ -224,6 +224,15 @@ impl<C> BreakerConfig<C> {
     /// request.
     pub fn classifier<Other>(self, classifier: Other) -> BreakerConfig<Other> {
         BreakerConfig { settings: self.settings, classifier }
+    }
+
+    /// Replaces the type of the classifier by [`BoxClassifier`], which has a name. Then the types of
+    /// the config, the circuit and the layer can be written down.
+    pub fn boxed_classifier<Req, Res, Err>(self) -> BreakerConfig<BoxClassifier<Req, Res, Err>>
+    where
+        C: Classifier<Req, Res, Err, Memo: Send + 'static> + Send + Sync + 'static,
+    {
+        BreakerConfig { settings: self.settings, classifier: BoxClassifier::new(self.classifier) }
     }
 
     /// Also counts admitted calls and successes for [`CircuitStats`](crate::breaker::CircuitStats),

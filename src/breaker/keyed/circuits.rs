@@ -6,7 +6,7 @@ use super::table::Table;
 use crate::{
     InvalidConfig, Name,
     breaker::{
-        circuit::Circuit,
+        circuit::{Circuit, NoClassifier},
         config::{BreakerConfig, Settings},
         core::Tenant,
         micros::micros,
@@ -89,6 +89,17 @@ where
     {
         let tenant = self.shared.circuits.peek(key)?;
         Some(Circuit::of(tenant, self.classifier.clone()))
+    }
+
+    /// The same circuits without their classifier, to store, watch and control them. See
+    /// [`CircuitHandle`](crate::breaker::CircuitHandle).
+    pub fn handle(&self) -> CircuitRegistry<Key, NoClassifier> {
+        self.classified_by(NoClassifier)
+    }
+
+    /// The same circuits with another classifier. Layers that are already on them keep theirs.
+    pub fn classified_by<NewC>(&self, classifier: NewC) -> CircuitRegistry<Key, NewC> {
+        CircuitRegistry { shared: Arc::clone(&self.shared), classifier }
     }
 
     /// Removes the circuit of a key. The next call with this key gets a new, closed circuit.

@@ -1,7 +1,10 @@
 //! Setters for the classifier.
 
 use super::super::RetryConfig;
-use crate::classify::{self, ClassifierFn, ErrorClassifierFn, IntoOpinion, MemoClassifierFn};
+use crate::{
+    Classifier,
+    classify::{self, BoxClassifier, ClassifierFn, ErrorClassifierFn, IntoOpinion, MemoClassifierFn},
+};
 
 impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// Classifies outcomes with a closure: `|outcome: Result<&Res, &Err>| …`. See
@@ -47,6 +50,21 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
             settings: self.settings,
             on_timeout: self.on_timeout,
             classifier,
+            quota: self.quota,
+            replay: self.replay,
+        }
+    }
+
+    /// Replaces the type of the classifier by [`BoxClassifier`], which has a name. Then the type of
+    /// the config can be written down.
+    pub fn boxed_classifier<Req, Res, Err>(self) -> RetryConfig<BoxClassifier<Req, Res, Err>, Timeout, Quota, Replay>
+    where
+        C: Classifier<Req, Res, Err, Memo: Send + 'static> + Send + Sync + 'static,
+    {
+        RetryConfig {
+            settings: self.settings,
+            on_timeout: self.on_timeout,
+            classifier: BoxClassifier::new(self.classifier),
             quota: self.quota,
             replay: self.replay,
         }
