@@ -226,8 +226,8 @@ impl<C> BreakerConfig<C> {
         BreakerConfig { settings: self.settings, classifier }
     }
 
-    /// Replaces the type of the classifier by [`BoxClassifier`], which has a name. Then the types of
-    /// the config, the circuit and the layer can be written down.
+    /// Replaces the type of the classifier by [`BoxClassifier`], which has a name. Then the types
+    /// of the config, the circuit and the layer can be written down.
     pub fn boxed_classifier<Req, Res, Err>(self) -> BreakerConfig<BoxClassifier<Req, Res, Err>>
     where
         C: Classifier<Req, Res, Err, Memo: Send + 'static> + Send + Sync + 'static,
