@@ -86,6 +86,12 @@ impl Ratio {
         (part as u32).max(1)
     }
 
+    /// The largest part of `whole` that doesn't exceed this share.
+    #[cfg_attr(not(feature = "breaker"), allow(dead_code))]
+    pub(crate) fn most_of(self, whole: u64) -> u64 {
+        (u128::from(self.part) * u128::from(whole) / u128::from(self.whole)) as u64
+    }
+
     /// Whether `part` of `whole` reaches this share. 0 of 0 reaches no share, not even 0.
     #[cfg_attr(not(feature = "breaker"), allow(dead_code))]
     pub(crate) fn is_reached_by(self, part: u32, whole: u32) -> bool {

@@ -71,6 +71,11 @@ mod model {
             self.0.fetch_add(value, ordering)
         }
 
+        #[cfg_attr(not(feature = "breaker"), allow(dead_code))]
+        pub(crate) fn fetch_sub(&self, value: u64, ordering: Ordering) -> u64 {
+            self.0.fetch_sub(value, ordering)
+        }
+
         /// The loop of std's `fetch_update`, with this type's `load`.
         #[cfg_attr(not(feature = "retry"), allow(dead_code))]
         pub(crate) fn fetch_update(

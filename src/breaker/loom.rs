@@ -15,6 +15,7 @@ mod closed;
 mod count_window;
 mod failing_time;
 mod fast_path;
+mod group;
 mod half_open;
 mod half_open_limit;
 mod manual_control;
@@ -29,7 +30,7 @@ use ::loom::thread;
 use std::sync::Arc;
 
 use super::{
-    State,
+    CircuitGroup, State,
     cell::{EndEffect, StateCell, Transition, TransitionContext, WindowUse},
     rejection::PackedRejection,
     transition::{
@@ -65,6 +66,7 @@ struct Bench {
     /// Whether the failing time is measured. The open time then includes the failing time, so that
     /// models can check it.
     times_failure_rows: bool,
+    group: Option<CircuitGroup>,
 }
 
 impl Bench {
@@ -83,6 +85,7 @@ impl Bench {
             probes: ONE_PROBE,
             slow_start: 0,
             times_failure_rows: false,
+            group: None,
         }
     }
 
@@ -123,6 +126,7 @@ impl Bench {
             slow_start: self.slow_start,
             cancelled_row_time: CANCELLED_ROW_TIME,
             now: &|| now,
+            group: self.group.as_ref(),
             times_failure_rows: self.times_failure_rows,
             requested_open_time: None,
             open_for: &|_, _, failing_for| OPEN_FOR + if self.times_failure_rows { failing_for } else { 0 },

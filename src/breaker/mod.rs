@@ -270,6 +270,7 @@ mod config;
 mod core;
 pub mod future;
 mod generation;
+mod group;
 #[cfg(feature = "keyed")]
 pub mod keyed;
 mod layer;
@@ -288,6 +289,7 @@ pub use config::{
     AdaptiveThrottle, BreakerConfig, CancelledCalls, OpenContext, OpenDuration, Probes, ThrottledCalls, TripRule,
     Window,
 };
+pub use group::CircuitGroup;
 pub use layer::BreakerLayer;
 pub use permit::Permit;
 pub use rejection::{BreakerError, NotReady, OnRejection, RejectWithError, RejectWithResponse, Rejection};

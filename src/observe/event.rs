@@ -90,7 +90,8 @@ pub enum Event<'a> {
         /// The slow calls among these calls.
         slow: u32,
     },
-    /// A circuit in `MetricsOnly` mode would have opened. Emitted once until it is reset or its
+    /// A circuit would have opened, but stays closed: it is in `MetricsOnly` mode, or its
+    /// `CircuitGroup` allows no further open circuit. Emitted once until it opens, is reset, or its
     /// rules are replaced.
     CircuitWouldOpen {
         /// The circuit's name.

@@ -2,6 +2,7 @@
 
 mod cancelled_calls;
 mod failing_time;
+mod group;
 mod half_open;
 mod hedges;
 #[cfg(feature = "keyed")]

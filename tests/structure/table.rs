@@ -37,6 +37,7 @@ pub(crate) const ROOMS: &[Room] = &[
         imports: These(&["time", "nouns", "call context", "rejections", "client errors"]),
     },
     Room { name: "breaker: generations", modules: &["breaker/generation", "breaker/micros"], imports: These(&["building blocks"]) },
+    Room { name: "breaker: groups", modules: &["breaker/group"], imports: These(&["nouns", "building blocks"]) },
     Room {
         name: "breaker: windows",
         modules: &["breaker/window"],
@@ -51,7 +52,7 @@ pub(crate) const ROOMS: &[Room] = &[
     Room {
         name: "breaker: cell",
         modules: &["breaker/cell"],
-        imports: These(&["building blocks", "rejections", "breaker: generations", "breaker: windows", "breaker: transitions"]),
+        imports: These(&["building blocks", "rejections", "breaker: generations", "breaker: groups", "breaker: windows", "breaker: transitions"]),
     },
     Room { name: "breaker: config", modules: &["breaker/config"], imports: AllAbove },
     Room { name: "breaker: core", modules: &["breaker/core"], imports: AllAbove },

@@ -5,8 +5,8 @@ use std::time::Duration;
 use tower_recourse::{
     BreakerConfig, Circuit, Elapsed, Ratio, RetryConfig, Verdict,
     breaker::{
-        AdaptiveThrottle, CancelledCalls, HalfOpenTimeout, OpenDuration, Probes, ThrottledCalls, TripRule, Window,
-        WindowStats,
+        AdaptiveThrottle, CancelledCalls, CircuitGroup, HalfOpenTimeout, OpenDuration, Probes, ThrottledCalls,
+        TripRule, Window, WindowStats,
     },
     retry::{
         Backoff, CostBucket, Jitter, RejectionWait, RetryQuota, RetrySwitch, RetryThrottle, Timeouts, TokenBucket,
@@ -78,7 +78,8 @@ fn every_setting_of_a_breaker_is_described() {
         .count_all_calls()
         .clock(ManualClock::new())
         .without_observers()
-        .seed(7);
+        .seed(7)
+        .group(&CircuitGroup::max_open_share(Ratio::HALF));
     let settings = "\
 name: db
 consecutive_failures: none
@@ -97,6 +98,7 @@ count_all_calls: yes
 clock: manual
 observers: 0
 seed: 7
+group: at most 50 % open
 ";
     assert_eq!(config.describe().to_string(), format!("{settings}classifier: ErrorClassifier\n"));
     assert_eq!(Circuit::new(config).describe().to_string(), settings);

@@ -1,6 +1,7 @@
 //! The inputs and the results of the cell.
 
 use crate::breaker::{
+    group::CircuitGroup,
     transition::{ProbePolicy, Rules, StateWord},
     window::{Counts, WindowState},
 };
@@ -16,6 +17,8 @@ pub(crate) struct TransitionContext<'a> {
     /// How long a row of cancelled calls must have lasted before it counts as failures.
     pub(crate) cancelled_row_time: u64,
     pub(crate) now: &'a dyn Fn() -> u64,
+    /// The group that limits how many circuits are open.
+    pub(crate) group: Option<&'a CircuitGroup>,
     /// Whether a rule or the open time needs the time at which a row of failures began.
     pub(crate) times_failure_rows: bool,
     /// The open time that the failure requests, if the settings honor it.
@@ -54,6 +57,7 @@ pub(crate) enum EndEffect {
     Stale,
     /// This call changed the state.
     Transitioned(Transition),
-    /// A rule was met, but the circuit is in metrics-only mode and stays closed.
+    /// A rule was met, but the circuit stays closed: it is in metrics-only mode, or its group
+    /// allows no further open circuit.
     WouldOpen(Counts),
 }

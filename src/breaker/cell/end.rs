@@ -8,6 +8,7 @@ use super::{
     step::{NewTimes, Operation, Trip},
 };
 use crate::breaker::{
+    group::OpenSlot,
     state::Mode,
     transition::{self, CallResult, Phase},
     window::Counts,
@@ -81,7 +82,20 @@ impl StateCell {
                 counts.in_a_row = transition::failures_in_a_row_after(failures_in_a_row, result);
             }
             let row = self.failure_row(before, word, result, context);
-            let next = transition::after_call(context.rules, context.probes, word, result, counts, row.lasted);
+            let next = |may_open: bool| {
+                let (rules, probes) = (context.rules, context.probes);
+                transition::after_call(rules, probes, word, result, counts, row.lasted, may_open)
+            };
+            let (next, slot) = match (next(true), context.group) {
+                // A circuit that isn't closed has a slot already.
+                (opened, Some(group)) if opened.counts_as_open() && !word.counts_as_open() => {
+                    match group.try_take_slot() {
+                        Some(slot) => (opened, Some(slot)),
+                        None => (next(false), None),
+                    }
+                }
+                (next, _) => (next, None),
+            };
             if next == word {
                 return EndEffect::Unchanged;
             }
@@ -93,6 +107,7 @@ impl StateCell {
                 _ => NewTimes { failing: row.since.filter(|_| row.begins), ..NewTimes::default() },
             };
             if self.try_step(before, word, next, context, times) {
+                slot.map(OpenSlot::keep);
                 let open_for = times.open_for;
                 return match next {
                     next if next.generation != generation => {

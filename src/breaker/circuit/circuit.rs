@@ -145,6 +145,10 @@ impl<C> Circuit<C> {
             Err(packed) => Err(packed),
         };
         for &transition in &changes {
+            // An admission changes only circuits that count as open.
+            tenant.update_group(&settings, true, transition.word);
+        }
+        for &transition in &changes {
             tenant.totals.transitions.add();
             tenant.emit_transition(&settings, transition);
         }

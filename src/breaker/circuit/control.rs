@@ -57,6 +57,7 @@ impl<C> Circuit<C> {
         let tenant = &*self.tenant;
         let settings = tenant.settings.load();
         let (before, after) = tenant.with_context(&settings, None, |context| tenant.core.cell.report_success(context));
+        tenant.update_group(&settings, before.counts_as_open(), after);
         self.emit_change(before, after);
     }
 
@@ -126,6 +127,7 @@ impl<C> Circuit<C> {
 
     fn update(&self, next: impl Fn(StateWord) -> StateWord) {
         let (before, after) = self.tenant.core.cell.update(next);
+        self.tenant.update_group(&self.tenant.settings.load(), before.counts_as_open(), after);
         self.emit_change(before, after);
     }
 
@@ -148,6 +150,8 @@ impl<C> Circuit<C> {
         while let Some(transition) =
             tenant.with_context(&settings, None, |context| tenant.core.cell.advance_by_time(context))
         {
+            // Timers change only circuits that count as open.
+            tenant.update_group(&settings, true, transition.word);
             tenant.totals.transitions.add();
             tenant.emit_transition(&settings, transition);
         }

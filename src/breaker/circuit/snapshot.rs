@@ -98,6 +98,7 @@ impl<C> Circuit<C> {
         let (before, after) = tenant.with_context(&settings, None, |context| {
             tenant.core.cell.restore(context, |word| word.restored(snapshot, left), micros(left), failing_for)
         });
+        tenant.update_group(&settings, before.counts_as_open(), after);
         let name = tenant.name(&settings);
         if before.state() != after.state() {
             tenant.totals.transitions.add();

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Classifier, Name, Ratio,
-    breaker::{transition::Rules, window::WindowLayout},
+    breaker::{group::CircuitGroup, transition::Rules, window::WindowLayout},
     classify::{self, BoxClassifier, ClassifierFn, ErrorClassifier, ErrorClassifierFn, IntoOpinion, MemoClassifierFn},
     observe::{Observer, Observers},
     time::Clock,
@@ -96,6 +96,7 @@ impl Default for BreakerConfig {
             clock: Clock::default(),
             observers: Observers::default(),
             seed: None,
+            group: None,
         };
         let five = NonZeroU32::MIN.saturating_add(4);
         let rule = TripRule::ConsecutiveFailures { failures: five, lasting: Duration::from_millis(500) };
@@ -266,6 +267,13 @@ impl<C> BreakerConfig<C> {
     /// made from clones of one config.
     pub fn seed(mut self, seed: u64) -> Self {
         self.settings().seed = Some(seed);
+        self
+    }
+
+    /// Makes the circuits of this config members of a group, which limits how many of them may be
+    /// open at a time. Default: no group. A circuit stays in the group that it was made with.
+    pub fn group(mut self, group: &CircuitGroup) -> Self {
+        self.settings().group = Some(group.clone());
         self
     }
 

@@ -43,6 +43,7 @@ impl<C> BreakerConfig<C> {
     /// clock: tokio
     /// observers: 1
     /// seed: random
+    /// group: none
     /// classifier: ErrorClassifier
     /// ");
     /// ```
@@ -76,6 +77,7 @@ impl Settings {
             clock,
             observers,
             seed,
+            group,
         } = self;
         let mut described = Description::new();
         described.add("name", name);
@@ -114,6 +116,7 @@ impl Settings {
         described.add("clock", if clock.is_tokio() { "tokio" } else { "manual" });
         described.add("observers", observers.len());
         described.add_seed(*seed);
+        described.add_optional("group", group.as_ref());
         described
     }
 }

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     Name,
     breaker::{
+        group::CircuitGroup,
         micros::micros,
         transition::{ConsecutiveThreshold, CustomRule, ProbePolicy, RateThreshold, Rules, StateWord},
         window::{WindowKind, WindowLayout},
@@ -35,6 +36,7 @@ pub(crate) struct Settings {
     pub(crate) clock: Clock,
     pub(crate) observers: Observers,
     pub(crate) seed: Option<u64>,
+    pub(crate) group: Option<CircuitGroup>,
 }
 
 impl Settings {

@@ -31,6 +31,7 @@ impl Tenant {
             slow_start: micros(settings.slow_start),
             cancelled_row_time: settings.cancelled_row_time(),
             now: &|| self.now(settings),
+            group: settings.group.as_ref(),
             times_failure_rows: settings.times_failure_rows(),
             requested_open_time: settings.open_for.requested_time(requested).map(micros),
             open_for: &|word, counts, failing_for| {

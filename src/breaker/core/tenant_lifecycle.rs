@@ -41,15 +41,22 @@ impl Tenant {
             random_turns: AtomicU32::new(0),
         });
         core.tenant.store(Arc::downgrade(&tenant));
+        if let Some(group) = &tenant.settings.load().group {
+            group.join();
+        }
         tenant
     }
 
-    /// Replaces the settings. The clock stays, because stored times are relative to it.
+    /// Replaces the settings. The clock stays, because stored times are relative to it. The group
+    /// stays, because the circuit may count as open in it.
     pub(crate) fn reconfigure(&self, mut settings: Arc<Settings>) {
         // One reconfiguration at a time, for all circuits. Otherwise a circuit could end up with
         // the settings of one reconfiguration and the window of another.
         static RECONFIGURING: Mutex<()> = Mutex::new(());
-        Arc::make_mut(&mut settings).clock = self.settings.load().clock.clone();
+        {
+            let (kept, settings) = (self.settings.load(), Arc::make_mut(&mut settings));
+            (settings.clock, settings.group) = (kept.clock.clone(), kept.group.clone());
+        }
         let (layout, core) = (settings.layout, self.core);
         let active = core.window_for(layout);
         let window = || WindowState::begun(layout, core.cell.load().generation, self.effective_epoch());
@@ -80,6 +87,16 @@ impl Tenant {
         };
     }
 
+    /// Updates the number of open circuits of the group after a change that didn't take a slot.
+    pub(crate) fn update_group(&self, settings: &Settings, counted_as_open: bool, after: StateWord) {
+        let Some(group) = &settings.group else { return };
+        match (counted_as_open, after.counts_as_open()) {
+            (true, false) => group.release_slot(),
+            (false, true) => group.add_open(),
+            _ => {}
+        }
+    }
+
     pub(crate) fn name<'a>(&'a self, settings: &'a Settings) -> &'a Name {
         self.own_name.as_deref().unwrap_or(&settings.name)
     }
@@ -88,7 +105,12 @@ impl Tenant {
 impl Drop for Tenant {
     fn drop(&mut self) {
         self.core.tenant.store(Weak::new());
-        self.core.cell.update(|word| word.in_mode(Mode::Auto));
+        let (before, after) = self.core.cell.update(|word| word.in_mode(Mode::Auto));
+        let settings = self.settings.load();
+        self.update_group(&settings, before.counts_as_open(), after);
+        if let Some(group) = &settings.group {
+            group.leave();
+        }
         self.core.replace_window(None);
         free_list::give_back(self.core);
     }

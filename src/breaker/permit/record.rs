@@ -69,7 +69,10 @@ impl Permit {
         };
         let effect = tenant.with_context(&settings, requested, end_call);
         // All counts are recorded before the events are emitted, because an observer may panic.
-        if let EndEffect::Transitioned(..) = effect {
+        if let EndEffect::Transitioned(transition) = effect {
+            // A circuit that has opened took its slot before. Any other change is that of a circuit
+            // that counts as open.
+            tenant.update_group(&settings, true, transition.word);
             tenant.totals.transitions.add();
         }
         if result == CallResult::Failure {

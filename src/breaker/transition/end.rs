@@ -30,7 +30,8 @@ pub(crate) enum CallResult {
 /// Returns the word after a call of the word's generation has ended. `counts` are those of the
 /// windows while closed, and of the probes while half-open; they include this result. For a
 /// cancelled call, they are those of the row of cancelled calls. `row_lasted` is how long the row
-/// of failures, or of cancelled calls, has lasted, in microseconds.
+/// of failures, or of cancelled calls, has lasted, in microseconds. `may_open` is `false` if the
+/// circuit's group allows no further open circuit; then a closed circuit stays closed.
 pub(crate) fn after_call(
     rules: &Rules,
     probes: &ProbePolicy,
@@ -38,6 +39,7 @@ pub(crate) fn after_call(
     result: CallResult,
     counts: Counts,
     row_lasted: u64,
+    may_open: bool,
 ) -> StateWord {
     match word.phase {
         Phase::Closed { failures_in_a_row, slow_start } => {
@@ -57,11 +59,12 @@ pub(crate) fn after_call(
                 _ => rules.open(failures_in_a_row, row_lasted, counts),
             };
             match word.mode {
-                Mode::Auto if opens => word.opened(),
+                // This is the first opening in a row, also if the streak records an event.
+                Mode::Auto if opens && may_open => StateWord { streak: 0, ..word }.opened(),
                 // The event is emitted once per generation, and again after a change of rules. A
                 // streak of 1 records that it was emitted; a closed circuit doesn't use the streak
                 // otherwise.
-                Mode::MetricsOnly if opens => StateWord { streak: 1, ..stays },
+                Mode::Auto | Mode::MetricsOnly if opens => StateWord { streak: 1, ..stays },
                 _ => stays,
             }
         }

@@ -103,6 +103,7 @@ fn assert_turned(word: StateWord, next: StateWord) -> Result<(), TestCaseError> 
     let changed = next.state() != word.state();
     prop_assert_eq!(next.generation, if changed { next_generation(word) } else { word.generation });
     match next.state() {
+        State::Open if changed && word.state() == State::Closed => prop_assert_eq!(next.streak, 1),
         State::Open if changed => prop_assert_eq!(next.streak, (word.streak + 1).min(StateWord::MAX_STREAK)),
         State::Closed if changed => prop_assert_eq!(next.streak, 0),
         _ => prop_assert!(next.streak == word.streak || word.mode == Mode::MetricsOnly),
@@ -118,7 +119,7 @@ proptest! {
         rules in any_rules(), probes in any_probing(), word in any_word(), result in any_ending(), counts in any_counts(),
         elapsed in any_over(), lasted in 0..3_u64,
     ) {
-        assert_turned(word, after_call(&rules, &probes, word, result, counts, lasted))?;
+        assert_turned(word, after_call(&rules, &probes, word, result, counts, lasted, true))?;
         assert_turned(word, after_time(&probes, word, elapsed).unwrap_or(word))?;
     }
 
@@ -128,7 +129,7 @@ proptest! {
     ) {
         let Phase::HalfOpen { in_flight, counted, admitted } = word.phase else { return Ok(()) };
         let freed = Phase::HalfOpen { in_flight: in_flight.saturating_sub(1), counted, admitted };
-        prop_assert_eq!(after_call(&rules, &probes, word, CallResult::Ignored, counts, 0), StateWord { phase: freed, ..word });
+        prop_assert_eq!(after_call(&rules, &probes, word, CallResult::Ignored, counts, 0, true), StateWord { phase: freed, ..word });
     }
 
     /// Holds for any settings at the time when the other probes were admitted.

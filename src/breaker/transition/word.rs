@@ -138,6 +138,11 @@ impl StateWord {
         if mode == Mode::ForcedOpen { Self { phase: Phase::Open, ..closed } } else { closed }
     }
 
+    /// Returns whether the circuit counts as open in its group.
+    pub(crate) fn counts_as_open(self) -> bool {
+        self.mode == Mode::Auto && !matches!(self.phase, Phase::Closed { .. })
+    }
+
     /// Returns whether the circuit is closed and admits every call.
     pub(crate) fn admits_all(self) -> bool {
         matches!(self.phase, Phase::Closed { slow_start: false, .. })
