@@ -105,8 +105,8 @@ impl CircuitGroup {
         self.shared.members.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Takes a slot for a circuit that is about to open. `None` if the limit is reached. The slot is
-    /// given back unless it is kept.
+    /// Takes a slot for a circuit that is about to open. `None` if the limit is reached. The slot
+    /// is given back unless it is kept.
     pub(crate) fn try_take_slot(&self) -> Option<OpenSlot<'_>> {
         let limit = self.limit();
         let next = |open: u64| (open < limit).then_some(open + 1);

@@ -7,6 +7,7 @@
 //! | `gateway` (feature `axum`) | an axum server whose handlers call several upstreams | `gateway` |
 //! | `tonic` (feature `tonic`) | gRPC clients, and servers | `tonic_client` |
 //! | [`hyper`] | hyper-util's pooled client, over HTTP/1 and HTTP/2 | `hyper_client` |
+//! | [`balance`] | `tower::balance` over several upstreams: outlier ejection | |
 //! | [`reqwest`] | reqwest's client | `reqwest_client` |
 //!
 //! The pages of the protocol modules describe what these guides have in common: `http` covers
@@ -30,6 +31,9 @@ pub mod gateway {}
 #[cfg(feature = "tonic")]
 #[doc = include_str!("tonic.md")]
 pub mod tonic {}
+
+#[doc = include_str!("balance.md")]
+pub mod balance {}
 
 #[doc = include_str!("hyper.md")]
 pub mod hyper {}

@@ -4,6 +4,7 @@
 mod await_points;
 mod axum_handlers;
 mod axum_layers;
+mod balance;
 mod body_breaker;
 mod body_timeout;
 mod cancel_and_panic;
