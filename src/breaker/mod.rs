@@ -114,10 +114,8 @@
 //!   opens a healthy circuit. Measure first: in [`Mode::MetricsOnly`], a circuit reports when it
 //!   would open, and stays closed.
 //! - **Fan-out.** If a request calls 100 shards, and each is slow once in 100 times, 63 % of the
-//!   requests are slow. One circuit around the whole request counts 63 % slow calls; a circuit
-//!   around each shard counts 1 %.
-//! - **One circuit for many hosts** or resources that fail separately. Use a [keyed
-//!   breaker](#one-circuit-per-key).
+//!   requests are slow for a circuit around the whole request, and 1 % for one around each shard.
+//! - **One circuit for many hosts** that fail separately. Use a [keyed breaker](#one-circuit-per-key).
 //!
 //! # Defaults
 //!
@@ -141,8 +139,8 @@
 //!
 //! By default, a rejected call fails with [`BreakerError::Rejected`]. Instead, the layer can
 //! [answer with a response](BreakerLayer::respond_when_open), which keeps the error type of the
-//! service. It can also make services that [aren't ready](BreakerLayer::wait_when_open) while the
-//! circuit rejects, so that a load balancer uses another service.
+//! service. Or its services [aren't ready](BreakerLayer::wait_when_open), so that a load balancer
+//! uses others. A [`CircuitGroup`] limits how many of them are open.
 //!
 //! # Events
 //!

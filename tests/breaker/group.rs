@@ -79,7 +79,7 @@ fn a_share_is_rounded_down_and_is_at_least_one_circuit() {
 }
 
 #[test]
-fn a_circuit_gives_its_slot_back_when_it_is_controlled_or_dropped() {
+fn a_circuit_that_is_controlled_or_dropped_frees_its_slot() {
     let group = CircuitGroup::max_open(9).unwrap();
     let ways: [fn(Circuit); 6] = [
         |circuit| circuit.reset(),

@@ -8,7 +8,6 @@ use super::{
     step::{NewTimes, Operation, Trip},
 };
 use crate::breaker::{
-    group::OpenSlot,
     state::Mode,
     transition::{self, CallResult, Phase},
     window::Counts,
@@ -107,7 +106,9 @@ impl StateCell {
                 _ => NewTimes { failing: row.since.filter(|_| row.begins), ..NewTimes::default() },
             };
             if self.try_step(before, word, next, context, times) {
-                slot.map(OpenSlot::keep);
+                if let Some(slot) = slot {
+                    slot.keep();
+                }
                 let open_for = times.open_for;
                 return match next {
                     next if next.generation != generation => {
