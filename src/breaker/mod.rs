@@ -115,7 +115,7 @@
 //!   would open, and stays closed.
 //! - **Fan-out.** If a request calls 100 shards, and each is slow once in 100 times, 63 % of the
 //!   requests are slow for a circuit around the whole request, and 1 % for one around each shard.
-//! - **One circuit for many hosts** that fail separately. Use a [keyed breaker](#one-circuit-per-key).
+//! - **One circuit for many hosts** that fail separately: use a [keyed one](#one-circuit-per-key).
 //!
 //! # Defaults
 //!
