@@ -98,6 +98,7 @@ impl fmt::Debug for BoxMemo {
 /// [`Classifier`] without an associated type.
 trait AnyClassifier<Req, Res, Err>: Send + Sync {
     fn memo(&self, request: &Req) -> BoxMemo;
+    fn memo_without_retry(&self, request: &Req) -> BoxMemo;
     fn classify(&self, memo: &BoxMemo, outcome: Result<&Res, &Err>) -> Verdict;
     fn opinion(&self, memo: &BoxMemo, outcome: Result<&Res, &Err>) -> Option<Verdict>;
     fn deadline(&self, memo: &BoxMemo) -> Option<Instant>;
@@ -113,6 +114,10 @@ where
 {
     fn memo(&self, request: &Req) -> BoxMemo {
         BoxMemo::of(self.memo(request))
+    }
+
+    fn memo_without_retry(&self, request: &Req) -> BoxMemo {
+        BoxMemo::of(self.memo_without_retry(request))
     }
 
     fn classify(&self, memo: &BoxMemo, outcome: Result<&Res, &Err>) -> Verdict {
@@ -146,6 +151,10 @@ impl<Req, Res, Err> Classifier<Req, Res, Err> for BoxClassifier<Req, Res, Err> {
 
     fn memo(&self, request: &Req) -> BoxMemo {
         self.0.memo(request)
+    }
+
+    fn memo_without_retry(&self, request: &Req) -> BoxMemo {
+        self.0.memo_without_retry(request)
     }
 
     fn classify(&self, memo: &BoxMemo, outcome: Result<&Res, &Err>) -> Verdict {

@@ -31,7 +31,7 @@ use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, Circuit, Classifier, RetryConfig, RetryLayer, Verdict,
     breaker::{Breaker, CircuitHandle},
     classify::{self, BoxClassifier},
-    http::{BreakerClassifier, Replay, RetryClassifier},
+    http::{Replay, StatusClassifier},
     retry::{Backoff, BoxPolicy, Retry, Timeouts},
 };
 
@@ -63,7 +63,7 @@ fn state(upstream: SocketAddr, busy: StatusCode) -> AppState {
         move |outcome: Result<&Res, &BoxError>| outcome.ok().and_then(|response| is_busy(response.status()));
     let breaker = BreakerConfig::http()
         .without_observers()
-        .classifier(classify::first(classify::outcomes(by_status)).or(BreakerClassifier))
+        .classifier(classify::first(classify::outcomes(by_status)).or(StatusClassifier::default()))
         .boxed_classifier();
     let circuit = Circuit::new(breaker);
 
@@ -74,7 +74,7 @@ fn state(upstream: SocketAddr, busy: StatusCode) -> AppState {
         .without_observers()
         .backoff(Backoff::none())
         .timeouts(Timeouts::attempt(Duration::from_secs(20)))
-        .classifier(classify::first(classify::outcomes(by_status)).or(RetryClassifier::default()));
+        .classifier(classify::first(classify::outcomes(by_status)).or(StatusClassifier::default()));
     let stack = ServiceBuilder::new()
         .layer(RetryLayer::new(retry).boxed_policy())
         .layer(BreakerLayer::on(&circuit))
@@ -141,8 +141,8 @@ fn a_boxed_preset_is_the_preset() {
         }
         verdicts
     }
-    let boxed = BoxClassifier::new(RetryClassifier::default());
-    assert_eq!(verdicts(&boxed), verdicts(&RetryClassifier::default()));
+    let boxed = BoxClassifier::new(StatusClassifier::default());
+    assert_eq!(verdicts(&boxed), verdicts(&StatusClassifier::default()));
 }
 
 /// The breaker marks its responses through a boxed classifier, and the retry finds the mark through
