@@ -40,6 +40,8 @@
 //!
 //! The [`cookbook`] has complete programs, and a page on how much to retry. [`costs`] lists what a
 //! call costs. The pages of `integrations` (feature `http`) cover axum, tonic, hyper and reqwest.
+//! `cheat_sheet` (features `grpc`, `keyed`) has settings, presets, recipes and log lines on one
+//! page. `coming_from` has pages for users of other crates, and a comparison with them.
 //!
 //! # Terms
 //!
