@@ -1,50 +1,47 @@
-//! reqwest behind a retry and a breaker, wrapped as a service of `http::Request`.
+//! reqwest behind a retry and a breaker with one circuit per host.
 //!
 //! ```sh
-//! cargo run --example reqwest_client --features http
+//! cargo run --example reqwest_client --features reqwest
 //! ```
 //!
 //! The example starts its own server and exits when done.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::Full;
+use reqwest::{Client, Method, Request};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
 };
-use tower::{BoxError, Service, ServiceBuilder, ServiceExt, service_fn};
-use tower_recourse::{BreakerConfig, BreakerError, BreakerLayer, RetryConfig, RetryLayer};
+use tower::{ServiceBuilder, ServiceExt};
+use tower_recourse::{BreakerConfig, BreakerLayer, RetryConfig, RetryLayer, reqwest::Error, retry::Timeouts};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), BoxError> {
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = serve().await?;
-    // Boxes the error, so that the layers can recognise lost connections, timeouts and refused
-    // connections.
-    let reqwest = service_fn({
-        let client = reqwest::Client::new();
-        move |request: Request<Full<Bytes>>| {
-            let client = client.clone();
-            async move {
-                let request = request.map(reqwest::Body::wrap).try_into()?;
-                Ok::<_, BoxError>(Response::<reqwest::Body>::from(client.execute(request).await?))
-            }
-        }
-    });
-    let mut client = ServiceBuilder::new()
-        // A `BreakerError` around a box doesn't implement `Error`, because boxed errors don't.
-        .map_err(BreakerError::into_boxed)
-        .layer(RetryLayer::new(RetryConfig::http()))
-        .layer(BreakerLayer::new(BreakerConfig::http()))
-        .service(reqwest);
+    let client = Client::new();
+    let breaker =
+        BreakerLayer::keyed(BreakerConfig::reqwest(), |request: &Request| request.url().authority().to_owned());
+    let circuits = breaker.circuits().clone();
+    let stack = ServiceBuilder::new()
+        .map_err(Error::flatten)
+        .layer(RetryLayer::new(RetryConfig::reqwest().timeouts(Timeouts::attempt(Duration::from_secs(1)))))
+        .layer(breaker)
+        .map_err(Error::Client)
+        .service(client.clone());
 
-    for method in ["PUT", "POST"] {
-        let request = Request::builder().method(method).uri(format!("http://{address}/")).body(Full::from("hello"))?;
+    for method in [Method::PUT, Method::POST] {
         println!("{method}");
-        let answer = client.ready().await?.call(request).await?;
-        println!("{}: {:?}", answer.status(), reqwest::Response::from(answer).text().await?);
+        let request = client.request(method, format!("http://{address}/")).body("hello").build()?;
+        let response = stack.clone().oneshot(request).await?;
+        println!("{}: {:?}", response.status(), response.text().await?);
+    }
+
+    // No server listens on port 1. The circuit of that host counts the failures.
+    let request = client.get("http://127.0.0.1:1/").build()?;
+    println!("{:?}", stack.clone().oneshot(request).await.map_err(|error| error.to_string()));
+    for host in [address.to_string(), "127.0.0.1:1".to_owned()] {
+        println!("{host}: {} failures in a row", circuits.get(&host).stats().failures_in_a_row);
     }
     Ok(())
 }

@@ -8,7 +8,7 @@
 //! | `tonic` (feature `tonic`) | gRPC clients, and servers | `tonic_client` |
 //! | [`hyper`] | hyper-util's pooled client, over HTTP/1 and HTTP/2 | `hyper_client` |
 //! | [`balance`] | `tower::balance` over several upstreams: outlier ejection | |
-//! | [`reqwest`] | reqwest's client | `reqwest_client` |
+//! | `reqwest` (feature `reqwest`) | reqwest's client | `reqwest_client` |
 //!
 //! The pages of the protocol modules describe what these guides have in common: `http` covers
 //! methods, statuses, delays and bodies; `grpc` covers codes, trailers and pushback.
@@ -38,5 +38,6 @@ pub mod balance {}
 #[doc = include_str!("hyper.md")]
 pub mod hyper {}
 
+#[cfg(feature = "reqwest")]
 #[doc = include_str!("reqwest.md")]
 pub mod reqwest {}
