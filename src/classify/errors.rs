@@ -81,7 +81,7 @@ use crate::Verdict;
 /// | tonic's `transport::Error` and `Status`, any other (feature `tonic`) | by its source | by its source | |
 /// | reqwest's error: `is_builder`, `is_redirect` (feature `reqwest`) | neutral | | a mistake of the caller, or redirects in a circle: another attempt would end in the same way |
 /// | reqwest's error: `is_timeout` (feature `reqwest`) | timed out | unknown | |
-/// | reqwest's error: `is_status`, from `error_for_status` (feature `reqwest`) | 408 timed out, 429 throttled, 502–504 transient, any other permanent | yes | |
+/// | reqwest's error: `is_status`, from `error_for_status` (feature `reqwest`) | 408 timed out, 429 throttled, 502–504 transient, any other permanent | yes | a breaker counts a 5xx as a failure, and any other as a success |
 /// | reqwest's error: `is_decode` (feature `reqwest`) | by its source, or permanent | unknown | the body isn't what the caller expects |
 /// | reqwest's error, any other (feature `reqwest`) | by its source | unknown | reqwest follows redirects, so an error proves nothing about the first call |
 /// | this crate's `reqwest::Error` (feature `reqwest`) | by its source | by its source | |

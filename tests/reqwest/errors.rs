@@ -2,8 +2,8 @@
 
 use reqwest::Client;
 use tower_recourse::{
-    Classifier, Delivery, FailureKind, RetryConfig, RetryLayer, Verdict, classify::ErrorClassifier, reqwest::Error,
-    retry::Backoff,
+    Classifier, Delivery, FailureKind, Health, RetryConfig, RetryLayer, Verdict, classify::ErrorClassifier,
+    reqwest::Error, retry::Backoff,
 };
 
 use crate::{
@@ -24,14 +24,22 @@ fn kind(verdict: Verdict) -> Option<FailureKind> {
 
 #[tokio::test]
 async fn an_error_for_a_status_is_classified_by_the_status() {
-    use FailureKind::{Permanent, Throttled, TimedOut, Transient};
-    let expected =
-        [(404, Permanent), (408, TimedOut), (429, Throttled), (500, Permanent), (502, Transient), (503, Transient)];
-    let server = Server::start(expected.iter().map(|(status, _)| reply(*status))).await;
-    for (status, expected) in expected {
+    use FailureKind::{Permanent, TimedOut, Transient};
+    let expected = [
+        (404, Permanent, Health::Healthy),
+        (408, TimedOut, Health::Healthy),
+        (429, FailureKind::Throttled, Health::Throttled),
+        (500, Permanent, Health::Unhealthy),
+        (502, Transient, Health::Unhealthy),
+        (503, Transient, Health::Unhealthy),
+    ];
+    let server = Server::start(expected.iter().map(|(status, ..)| reply(*status))).await;
+    for (status, kind, health) in expected {
         let error = reqwest::get(server.url("/")).await.unwrap().error_for_status().unwrap_err();
-        assert_eq!(kind(verdict(&error)), Some(expected), "{status}");
-        assert_eq!(kind(verdict(&Error::from(error))), Some(expected), "{status}");
+        for verdict in [verdict(&error), verdict(&Error::from(error))] {
+            let Verdict::Failure(failure) = verdict else { panic!("{status}: {verdict:?}") };
+            assert_eq!((failure.kind(), failure.health()), (kind, health), "{status}");
+        }
     }
 }
 

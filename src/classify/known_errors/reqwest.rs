@@ -2,7 +2,7 @@ use http::StatusCode;
 use reqwest::Error;
 
 use super::finding::Finding;
-use crate::{Delivery, Verdict};
+use crate::{Delivery, Health, Verdict};
 
 /// reqwest follows redirects, and its error is that of the last call.
 pub(super) fn examine(reqwest: &Error) -> Finding<'_> {
@@ -27,9 +27,10 @@ pub(super) fn examine(reqwest: &Error) -> Finding<'_> {
 
 fn of_status(status: StatusCode) -> Verdict {
     let verdict = match status.as_u16() {
-        408 => Verdict::timed_out(),
+        408 => Verdict::timed_out().health(Health::Healthy),
         429 => Verdict::throttled(),
         502..=504 => Verdict::transient(),
+        500..=599 => Verdict::permanent().health(Health::Unhealthy),
         _ => Verdict::permanent(),
     };
     verdict.delivery(Delivery::Sent)
