@@ -43,7 +43,7 @@ where
         .layer(FirstFrameLayer::new())
         .layer(BodyTimeoutLayer::new())
         .map_err(BoxError::from)
-        .layer(RetireConnectionLayer)
+        .layer(RetireConnectionLayer::new())
         .boxed_clone_sync()
         .service(Client::builder(TokioExecutor::new()).build_http::<B>())
 }
