@@ -11,6 +11,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Error> {
+//! let url = "http://127.0.0.1:3000/";                         // a server that stores documents
 //! # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
 //! # let url = format!("http://{}/", listener.local_addr().unwrap());
 //! # let calls: &'static _ = Box::leak(Box::new(std::sync::atomic::AtomicUsize::new(0)));
