@@ -75,7 +75,7 @@ async fn main() -> Result<(), Error> {
 
     println!("The upstream of /prices fails once. The gateway repeats the request:");
     send(gateway, "GET", "/prices", &prices_calls).await?;
-    println!("It hangs. The attempts end after at most 500 ms, and the fallback answers:");
+    println!("It hangs. The attempts end after at most 1.3 s, and the fallback answers:");
     send(gateway, "GET", "/prices", &prices_calls).await?;
 
     println!("The upstream of /orders fails. A POST may have been processed, so it isn't repeated:");

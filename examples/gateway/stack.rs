@@ -38,13 +38,13 @@ pub(crate) struct Gateway {
 
 pub(crate) fn gateway(prices_at: SocketAddr, orders_at: SocketAddr) -> Router {
     let client = Client::builder(TokioExecutor::new()).build_http();
-    // Reads: up to three attempts within 500 ms. Then a stored response answers.
+    // Reads: up to three attempts within 1.3 s. Then a stored response answers.
     let prices = StandardLayer::http("prices")
         .retry(RetryConfig::http().name("prices").retries(2))
-        .attempt_timeout(Duration::from_millis(200))
-        .total(Duration::from_millis(600))
+        .attempt_timeout(Duration::from_millis(500))
+        .total(Duration::from_millis(1_500))
         .fallback_response(Response::new("stored prices".into()))
-        .reserve_for_fallback(Duration::from_millis(100));
+        .reserve_for_fallback(Duration::from_millis(200));
     // Writes: resent only if the upstream provably didn't process them. There is no fallback. The
     // preset's circuit opens for 100 ms at first. This one opens for 30 s, so that the example
     // shows a rejection.
@@ -55,8 +55,8 @@ pub(crate) fn gateway(prices_at: SocketAddr, orders_at: SocketAddr) -> Router {
     let orders = StandardLayer::http("orders")
         .breaker(&Circuit::new(breaker))
         .retry(RetryConfig::http().name("orders").retries(1))
-        .attempt_timeout(Duration::from_millis(500))
-        .total(Duration::from_secs(1));
+        .attempt_timeout(Duration::from_secs(1))
+        .total(Duration::from_secs(2));
     let state = Gateway { prices: prices.layer(client.clone()), orders: orders.layer(client), prices_at, orders_at };
     Router::new().route("/prices", get(prices_route)).route("/orders", post(orders_route)).with_state(state)
 }

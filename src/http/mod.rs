@@ -82,6 +82,7 @@
 //! | a new connection after a timeout or a 421 | [`retire_connection`] |
 //! | the deadline of a request | [`deadline`] |
 //! | retrying a response that breaks off before the first byte of its body | [`first_frame`] |
+//! | retrying an event stream that fails before its first event | [`first_event`] |
 //! | a breaker that records a call at the end of the response body | [`body_breaker`] |
 //! | time limits for response bodies | [`body_timeout`] |
 //! | a response body that a breaker or a fallback can make | [`response_body`] |
@@ -192,6 +193,7 @@ pub mod body_breaker;
 pub mod body_timeout;
 pub mod deadline;
 pub(crate) mod drain;
+pub mod first_event;
 pub mod first_frame;
 #[cfg(feature = "fallback")]
 mod fixed_response;
@@ -223,6 +225,7 @@ pub(crate) mod unavailable;
 pub use body_breaker::BodyBreakerLayer;
 pub use body_timeout::BodyTimeoutLayer;
 pub use deadline::{Deadline, DeadlineLayer, GatewayTimeout};
+pub use first_event::FirstEventLayer;
 pub use first_frame::FirstFrameLayer;
 #[cfg(feature = "fallback")]
 pub use fixed_response::FixedResponse;

@@ -13,6 +13,7 @@ mod connections;
 mod deadline;
 mod drain;
 mod early_responses;
+mod first_event;
 mod first_frame;
 #[path = "../support/fixed_numbers.rs"]
 mod fixed_numbers;

@@ -91,7 +91,7 @@ async fn a_504_a_503_and_a_fallback_stand_in_for_hyper() {
     let (listener, silent) = listen().await;
     let upstream = serve(Router::new().route("/", get(|| async { "fresh" }))).await;
     let circuit = Circuit::new(BreakerConfig::http());
-    let limits = Timeouts::attempt(Duration::from_millis(50))
+    let limits = Timeouts::attempt(Duration::from_secs(1))
         .on_timeout(|_: Elapsed| Ok(Response::builder().status(504).body(UpstreamBody::from("too late")).unwrap()));
     let inner = ServiceBuilder::new()
         .layer(RetryLayer::new(config().retries(0).timeouts(limits)))

@@ -30,7 +30,7 @@ use tower_recourse::{
 use crate::config;
 
 const LONGEST: Duration = Duration::from_secs(20);
-const LIMIT: Duration = Duration::from_millis(60);
+const LIMIT: Duration = Duration::from_millis(400);
 
 /// What the server does with requests on its first connection. It answers all others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -216,7 +216,7 @@ async fn real_sockets_a_state_and_spawned_calls() {
         }),
     );
     let upstream = serve(upstream).await;
-    let standard = || StandardLayer::http("prices").attempt_timeout(SECOND / 10).total(SECOND / 2);
+    let standard = || StandardLayer::http("prices").attempt_timeout(SECOND).total(2 * SECOND);
     let app = |address| {
         let with_fallback = standard().fallback_response(Response::new("stored".into()));
         let state = App { prices: standard().layer(client()), with_fallback: with_fallback.layer(client()), address };

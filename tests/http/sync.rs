@@ -2,22 +2,26 @@
 
 use std::time::Duration;
 
+use ::http::{Request, Response};
 use axum::{Router, routing::get};
 use bytes::Bytes;
-use http::{Request, Response};
 use http_body::Body;
 use http_body_util::{
     BodyExt, Full,
     combinators::{BoxBody, UnsyncBoxBody},
 };
 use hyper::body::Incoming;
-use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use hyper_util::{
+    client::legacy::{self, Client},
+    rt::TokioExecutor,
+};
 use tower::{BoxError, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
 use tower_recourse::{
     BreakerConfig, BreakerError, RetryConfig, RetryLayer,
     http::{
-        BodyBreakerLayer, BodyTimeoutLayer, FirstFrameLayer, IdempotencyKeyLayer, Replayable, ReportExtensionLayer,
-        RetireConnectionLayer, body_breaker::TrackedBody, body_timeout::TimeoutBody, first_frame::FirstFrameBody,
+        self, BodyBreakerLayer, BodyTimeoutLayer, FirstFrameLayer, IdempotencyKeyLayer, Replayable,
+        ReportExtensionLayer, RetireConnectionLayer, body_breaker::TrackedBody, body_timeout::TimeoutBody,
+        first_frame::FirstFrameBody,
     },
     retry::Timeouts,
 };
@@ -48,8 +52,17 @@ where
         .service(Client::builder(TokioExecutor::new()).build_http::<B>())
 }
 
+/// The standard stack.
+fn standard() -> BoxCloneSyncService<Request<Full<Bytes>>, Response<http::ResponseBody<Incoming>>, legacy::Error> {
+    ServiceBuilder::new()
+        .layer(http::StandardLayer::http("upstream").fallback_response(Response::new("stored".into())))
+        .boxed_clone_sync()
+        .service(Client::builder(TokioExecutor::new()).build_http())
+}
+
 #[test]
 fn a_whole_stack_can_be_boxed_by_service_builder() {
+    is_send_and_sync(&standard());
     is_send_and_sync(&stack::<Full<Bytes>>());
     is_send_and_sync(&stack::<UnsyncBoxBody<Bytes, BoxError>>());
 }

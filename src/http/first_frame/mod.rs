@@ -59,7 +59,7 @@
 //! # When not to use it
 //!
 //! - For streams whose first frame may take long, such as server-sent events: the head waits for
-//!   the first frame.
+//!   the first frame. A [`FirstEventLayer`](crate::http::FirstEventLayer) reads the events.
 //! - If the server sends nothing before it has received more of the request, and the client sends
 //!   no more before it has the head: server and client then wait for each other forever.
 //!
@@ -82,6 +82,7 @@ mod layer;
 pub(crate) mod poll;
 
 pub use body::FirstFrameBody;
+pub(in crate::http) use failed_before_first_frame::FailedBeforeFirstFrame;
 pub use failed_before_first_frame::failed_before_first_frame;
 pub(super) use failed_before_first_frame::verdict;
 pub use layer::{FirstFrame, FirstFrameLayer};
