@@ -14,6 +14,7 @@
 //! | [`primitive`] | one wrapper around any function, async or blocking | `function_wrapper` |
 //! | [`transactions`] | database transactions that conflict with each other | `database` |
 //! | [`ladder`] | a chain of fallbacks that ends with a person | `provider_ladder` |
+//! | [`limits`] | the order of the layers with rate and concurrency limits | |
 //! | [`testing`] | tests of your settings: scripted outages in paused time | |
 //! | [`types`] | stacks, layers and circuits as fields of a struct | |
 //! | [`worker`] | which errors of a job to retry, and when. Durable retries aren't implemented yet | |
@@ -52,6 +53,9 @@ pub mod primitive {}
 
 #[doc = include_str!("transactions.md")]
 pub mod transactions {}
+
+#[doc = include_str!("limits.md")]
+pub mod limits {}
 
 #[doc = include_str!("ladder.md")]
 pub mod ladder {}
