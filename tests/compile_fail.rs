@@ -1,8 +1,8 @@
-//! The most frequent type errors, and the compiler's messages for them. The examples pass the
-//! service to a function with the bound `Service`.
+//! The most frequent mistakes, and the compiler's messages for them. Most examples call a service
+//! as the docs do, by `ready` and `call`, or by `oneshot`.
 //!
-//! For a method call on the service (`.call`, `.ready`), the compiler reports only that the method
-//! doesn't exist. The messages are those of Rust 1.95.
+//! The first message of each example states what is wrong. `src/cookbook/compile_errors.md` lists
+//! the cures. The messages are those of Rust 1.95.
 
 #[test]
 fn type_errors_have_helpful_messages() {

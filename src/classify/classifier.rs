@@ -39,7 +39,8 @@ use crate::{Verdict, time::Instant};
     message = "`{Self}` can't classify outcomes `Result<&{Res}, &{Err}>`",
     label = "not a classifier of this service's outcomes",
     note = "a classifier closure takes the service's own types: `.classify(|outcome: Result<&{Res}, &{Err}>| …)`",
-    note = "the error type of a service with a breaker is `BreakerError<E>`"
+    note = "the error type of a service with a breaker is `BreakerError<E>`",
+    note = "a `CircuitHandle` has no classifier: state one with `BreakerLayer::on(&circuit.classified_by(…))`"
 )]
 pub trait Classifier<Req, Res, Err> {
     /// What the classifier needs of the request. `()` if the outcome is enough.

@@ -16,6 +16,7 @@
 //! | [`ladder`] | a chain of fallbacks that ends with a person | `provider_ladder` |
 //! | [`limits`] | the order of the layers with rate and concurrency limits | |
 //! | [`testing`] | tests of your settings: scripted outages in paused time | |
+//! | [`compile_errors`] | messages of the compiler, and their cures | |
 //! | [`types`] | stacks, layers and circuits as fields of a struct | |
 //! | [`worker`] | which errors of a job to retry, and when. Durable retries aren't implemented yet | |
 //!
@@ -63,6 +64,10 @@ pub mod ladder {}
 #[cfg(all(feature = "testing", feature = "http"))]
 #[doc = include_str!("testing.md")]
 pub mod testing {}
+
+#[cfg(feature = "http")]
+#[doc = include_str!("compile_errors.md")]
+pub mod compile_errors {}
 
 #[cfg(feature = "http")]
 #[doc = include_str!("types.md")]

@@ -15,8 +15,9 @@ pub struct PrimaryFailure<'a, Res, Err> {
 /// each other.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't stand in for a service that answers `{Req}` with `{Res}`",
+    label = "not a backup for this service",
     note = "a backup service takes the same request type, which must be `Clone`, and returns the same response type",
-    note = "a request with a streaming body becomes `Clone` by `http::Replay::share` (feature `http`)",
+    note = "a request with a streaming body becomes `Clone` by `http::Replay::cloneable` (feature `http`)",
     note = "`FallbackLayer::value` and `FallbackLayer::from_fn` need no copy of the request"
 )]
 pub trait Backup<Req, Res, Err> {

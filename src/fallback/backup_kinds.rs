@@ -47,7 +47,10 @@ impl<T> Clone for Value<T> {
     }
 }
 
-impl<Req, Res: Clone, Err> Backup<Req, Res, Err> for Value<Res> {
+impl<T, Req, Res, Err> Backup<Req, Res, Err> for Value<T>
+where
+    T: Clone + FallbackValue<Res>,
+{
     type Stored = ();
     type Error = Infallible;
     type Future = Ready<Result<Res, Infallible>>;
@@ -55,7 +58,27 @@ impl<Req, Res: Clone, Err> Backup<Req, Res, Err> for Value<Res> {
     fn store(&self, _: &Req) {}
 
     fn answer(self, (): (), _: PrimaryFailure<'_, Res, Err>) -> Self::Future {
-        ready(Ok(Arc::unwrap_or_clone(self.0)))
+        ready(Ok(Arc::unwrap_or_clone(self.0).into_response()))
+    }
+}
+
+/// A value of the service's response type: every type is one of itself.
+///
+/// Without this trait, `Value<Res>` would be a backup only for responses `Res`. If the value had
+/// another type, the compiler would infer the response type from the value, and report that the
+/// service returns the wrong type.
+#[diagnostic::on_unimplemented(
+    message = "the fallback value is of type `{Self}`, but the service responds with `{Res}`",
+    label = "the value isn't a response of this service",
+    note = "make the value a `{Res}`, for example by `FallbackLayer::value(value.into())`"
+)]
+pub trait FallbackValue<Res> {
+    fn into_response(self) -> Res;
+}
+
+impl<Res> FallbackValue<Res> for Res {
+    fn into_response(self) -> Res {
+        self
     }
 }
 

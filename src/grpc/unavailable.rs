@@ -28,6 +28,7 @@ use crate::{Rejection, breaker::OnRejection, http::mark_rejection};
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unavailable;
 
+#[diagnostic::do_not_recommend]
 impl<B: Default, Err> OnRejection<Response<B>, Err> for Unavailable {
     type Error = Err;
 

@@ -35,6 +35,7 @@ const BODY: &str = concat!(
     r#""detail":"the service is not called for now"}"#
 );
 
+#[diagnostic::do_not_recommend]
 impl<B: From<&'static str>, Err> OnRejection<Response<B>, Err> for Unavailable {
     type Error = Err;
 

@@ -148,7 +148,6 @@ pub struct PrepareResend<Replay, F> {
     pub(crate) prepare: F,
 }
 
-#[diagnostic::do_not_recommend]
 impl<Replay, F, Fut, Req> RequestReplay<Req> for PrepareResend<Replay, F>
 where
     Replay: RequestReplay<Req>,

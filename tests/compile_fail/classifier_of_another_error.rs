@@ -1,33 +1,20 @@
-//! Classifiers for another error type than the service's.
+//! A classifier closure for an error that the service doesn't return.
 
 use std::{fmt, io};
 
-use tower::{Service, ServiceBuilder, service_fn};
-use tower_recourse::{BreakerConfig, BreakerLayer, FallbackLayer, RetryConfig, RetryLayer, Verdict};
+use tower::{ServiceBuilder, service_fn};
+use tower_recourse::{RetryConfig, RetryLayer, Verdict};
 
-async fn send(_: u32) -> Result<(), io::Error> {
+async fn send(_: u32) -> io::Result<()> {
     Ok(())
 }
 
-fn judge<E>(outcome: Result<&(), &E>) -> Verdict {
-    if outcome.is_ok() { Verdict::Success } else { Verdict::transient() }
+async fn run() -> io::Result<()> {
+    let config = RetryConfig::default().classify_errors(|_: &fmt::Error| Some(Verdict::permanent()));
+    let mut service = ServiceBuilder::new().layer(RetryLayer::new(config)).service(service_fn(send));
+    service.ready().await?.call(1).await
 }
 
-/// Has the bound that a server has for its service.
-fn serve(_: impl Service<u32>) {}
-
 fn main() {
-    let breaker = BreakerLayer::new(BreakerConfig::default().classify(judge::<fmt::Error>));
-    serve(ServiceBuilder::new().layer(breaker).service(service_fn(send)));
-
-    let retry = RetryLayer::new(RetryConfig::default().classify(judge::<fmt::Error>));
-    serve(ServiceBuilder::new().layer(retry).service(service_fn(send)));
-
-    let fallback = FallbackLayer::value(()).classify(judge::<fmt::Error>);
-    serve(ServiceBuilder::new().layer(fallback).service(service_fn(send)));
-
-    // The error type of a breaker isn't the error type of the service.
-    let retry = RetryLayer::new(RetryConfig::default().classify(judge::<io::Error>));
-    let breaker = BreakerLayer::new(BreakerConfig::default());
-    serve(ServiceBuilder::new().layer(retry).layer(breaker).service(service_fn(send)));
+    drop(run());
 }

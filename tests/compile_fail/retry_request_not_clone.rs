@@ -1,19 +1,21 @@
-//! A request that isn't `Clone`, in a retry.
+//! A retry around a service whose requests can't be cloned.
 
 use std::io;
 
-use tower::{Service, ServiceBuilder, service_fn};
+use tower::{ServiceBuilder, service_fn};
 use tower_recourse::{RetryConfig, RetryLayer};
 
-struct Upload(std::fs::File);
+struct Upload;
 
-async fn send(upload: Upload) -> Result<(), io::Error> {
-    upload.0.sync_all()
+async fn send(_: Upload) -> io::Result<()> {
+    Ok(())
 }
 
-/// Has the bound that a server has for its service.
-fn serve(_: impl Service<Upload>) {}
+async fn run() -> io::Result<()> {
+    let mut service = ServiceBuilder::new().layer(RetryLayer::new(RetryConfig::default())).service(service_fn(send));
+    service.ready().await?.call(Upload).await
+}
 
 fn main() {
-    serve(ServiceBuilder::new().layer(RetryLayer::new(RetryConfig::default())).service(service_fn(send)));
+    drop(run());
 }

@@ -1,18 +1,20 @@
-//! A time limit, with an error type that doesn't implement `From<Elapsed>`.
+//! A timeout around a service whose error type can't hold one.
 
 use std::{fmt, time::Duration};
 
-use tower::{Service, ServiceBuilder, service_fn};
+use tower::{ServiceBuilder, service_fn};
 use tower_recourse::{RetryConfig, RetryLayer, retry::Timeouts};
 
 async fn send(_: u32) -> Result<(), fmt::Error> {
     Ok(())
 }
 
-/// Has the bound that a server has for its service.
-fn serve(_: impl Service<u32>) {}
+async fn run() -> Result<(), fmt::Error> {
+    let config = RetryConfig::default().timeouts(Timeouts::attempt(Duration::from_secs(1)));
+    let mut service = ServiceBuilder::new().layer(RetryLayer::new(config)).service(service_fn(send));
+    service.ready().await?.call(1).await
+}
 
 fn main() {
-    let config = RetryConfig::default().timeouts(Timeouts::attempt(Duration::from_secs(2)));
-    serve(ServiceBuilder::new().layer(RetryLayer::new(config)).service(service_fn(send)));
+    drop(run());
 }

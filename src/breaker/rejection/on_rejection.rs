@@ -4,6 +4,13 @@ use super::{BreakerError, Rejection};
 
 /// How a breaker answers a call that its circuit rejects: [`RejectWithError`],
 /// [`RejectWithResponse`] or [`NotReady`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't answer a rejected call of a service with outcomes `Result<{Res}, {Err}>`",
+    label = "can't make this response",
+    note = "`Unavailable` needs a response whose body it can make: from a `&'static str` for HTTP, by `Default` for gRPC",
+    note = "`http::ResponseBodyLayer` inside the breaker gives responses such a body",
+    note = "`respond_when_open` takes a closure that makes the response: `|rejection: &Rejection| -> {Res} {{ … }}`"
+)]
 pub trait OnRejection<Res, Err> {
     /// The error type of the service with the breaker.
     type Error;

@@ -9,9 +9,9 @@ use super::{Replay, ReplayBody, ReplayBuffer, ReplayError, Superseded};
 /// A request body that can be resent.
 #[diagnostic::on_unimplemented(
     message = "a request with a body `{Self}` can't be sent again",
-    label = "this body can be neither cloned nor wrapped",
-    note = "`Full`, `Empty`, `UnsyncBoxBody` and `BoxBody` can; axum's `Body` with the feature `axum`, tonic's with `tonic`",
-    note = "box it, outside of the retry: `.map_request(|request: http::Request<{Self}>| request.map(|body| body.map_err(BoxError::from).boxed_unsync()))`"
+    label = "a retry can't store this type of body",
+    note = "it can store `Full`, `Empty`, `UnsyncBoxBody` and `BoxBody`; axum's `Body` with the feature `axum`, tonic's with `tonic`",
+    note = "so box the body, outside of the retry: `.map_request(|request: http::Request<{Self}>| request.map(|body| body.map_err(BoxError::from).boxed_unsync()))`"
 )]
 pub trait Replayable: Sized {
     /// The stored copy of the body.

@@ -4,6 +4,12 @@ use crate::{FailureKind, description::type_name};
 
 /// Decides whether another attempt is within the limit. All services of a layer share one budget,
 /// and several layers can share one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a budget",
+    label = "not a budget",
+    note = "constructors that check their arguments return a `Result`: `TokenBucket::retry_ratio(0.2)?`",
+    note = "pass an `Arc` of a budget to `shared_budget`"
+)]
 pub trait Budget: Send + Sync + fmt::Debug + 'static {
     /// Called once per request, however many attempts it makes and however many retries on this
     /// budget it crosses.
