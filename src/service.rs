@@ -89,6 +89,7 @@ use std::{
 };
 
 use pin_project_lite::pin_project;
+use sync_wrapper::SyncWrapper;
 use tower_service::Service;
 
 const POLLED_AFTER_COMPLETION: &str = "polled after completion";
@@ -138,13 +139,14 @@ pin_project! {
     /// Waits until a service is ready, and calls it once. Returned by `oneshot`; see the
     /// [module](self).
     ///
-    /// `Fut` is the future of the service. The service is dropped when the call has started.
+    /// `Fut` is the future of the service. The service is dropped when the call has started. The
+    /// future is `Sync`, even if its parts aren't.
     // The type has neither bounds nor projections: the compiler can't prove them in a spawned task
     // for types that contain a lifetime, such as a boxed error (`tests/stack/spawned.rs`).
     #[must_use = "futures do nothing unless polled"]
     pub struct Oneshot<S, Fut, Req> {
         #[pin]
-        step: Step<S, Fut, Req>,
+        step: SyncWrapper<Step<S, Fut, Req>>,
     }
 }
 
@@ -160,7 +162,7 @@ pin_project! {
 
 impl<S, Fut, Req> Oneshot<S, Fut, Req> {
     pub(crate) fn new(service: S, request: Req) -> Self {
-        Self { step: Step::Readying { service, request } }
+        Self { step: SyncWrapper::new(Step::Readying { service, request }) }
     }
 }
 
@@ -172,7 +174,7 @@ where
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut step = self.project().step;
+        let mut step = self.project().step.get_pin_mut();
         if let StepProj::Readying { service, .. } = step.as_mut().project() {
             let is_ready = ready!(service.poll_ready(cx));
             let StepOwned::Readying { mut service, request } = step.as_mut().project_replace(Step::Done) else {

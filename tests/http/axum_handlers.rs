@@ -20,7 +20,7 @@ use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, FallbackLayer, RetryConfig, RetryLayer, fallback::PrimaryFailure,
-    retry::Timeouts,
+    http::DeadlineLayer, retry::Timeouts,
 };
 
 use crate::loopback::{self, serve};
@@ -147,4 +147,17 @@ async fn oneshot_of_the_retry_and_the_breaker_can_be_spawned() {
         Ok::<_, Box<dyn std::error::Error + Send + Sync>>(response.status())
     });
     assert_eq!(second.await.unwrap().unwrap(), StatusCode::OK);
+}
+
+/// The deadline covers the fallback too, so its layer is the outermost.
+#[tokio::test]
+async fn oneshot_of_a_deadline_around_the_stack_can_be_spawned() {
+    let upstream = upstream().await;
+    let stack = ServiceBuilder::new()
+        .layer(DeadlineLayer::new(Duration::from_secs(5)).on_timeout(|elapsed| Err(elapsed.into())))
+        .service(stack_with_fallback!());
+    let first = tokio::spawn(stack.clone().oneshot(request(upstream)));
+    assert_eq!(first.await.unwrap().unwrap().status(), StatusCode::OK);
+    let second = tokio::spawn(async move { stack.oneshot(request(upstream)).await });
+    assert_eq!(second.await.unwrap().unwrap().status(), StatusCode::OK);
 }

@@ -27,7 +27,7 @@ use tower::{
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, RetryConfig, RetryLayer, State,
     breaker::{CircuitGroup, OpenDuration, Probes, TripRule},
-    http::BreakerClassifier,
+    http::StatusClassifier,
     retry::{Backoff, CloneRequest},
     time::ManualClock,
 };
@@ -61,7 +61,7 @@ impl Upstream {
 type Http = BoxCloneService<Request<Full<Bytes>>, Response<Incoming>, BoxError>;
 
 /// A retry around a balancer over three upstreams, each with its circuit.
-async fn balanced(circuits: &[Circuit<BreakerClassifier>; 3], upstreams: &[Upstream; 3]) -> Http {
+async fn balanced(circuits: &[Circuit<StatusClassifier>; 3], upstreams: &[Upstream; 3]) -> Http {
     let client: Client<HttpConnector, Full<Bytes>> = loopback::client();
     let mut services = Vec::new();
     for (circuit, upstream) in circuits.iter().zip(upstreams) {
@@ -97,7 +97,7 @@ async fn send_until(service: &Http, holds: impl Fn() -> bool) {
     tokio::time::timeout(Duration::from_secs(30), sending).await.expect("the condition holds at some time");
 }
 
-fn circuits(clock: &ManualClock) -> [Circuit<BreakerClassifier>; 3] {
+fn circuits(clock: &ManualClock) -> [Circuit<StatusClassifier>; 3] {
     let group = CircuitGroup::max_open(1).unwrap();
     let config = BreakerConfig::http()
         .open_when(TripRule::consecutive(3).unwrap())

@@ -56,6 +56,7 @@ async fn the_future_of_each_layer_is_sync() {
     let calls = (retry_service.call(1), breaker.call(1), fallback.call(1), reported.call(1), bounded.call(1));
     is_send_and_sync(&calls);
     assert_eq!(calls.0.await.unwrap(), "item 1");
+    is_send_and_sync(&retry_service.oneshot(1));
 }
 
 #[tokio::test]

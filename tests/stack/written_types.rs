@@ -352,8 +352,8 @@ async fn a_boxed_policy_shares_the_budget_of_its_layer() {
         attempts.fetch_add(1, Ordering::Relaxed);
         Err::<(), _>(io::Error::from(io::ErrorKind::ConnectionReset))
     };
-    assert!(boxed.run(|attempt| fail(attempt)).await.is_err());
+    assert!(boxed.run(&fail).await.is_err());
     assert_eq!(attempts.swap(0, Ordering::Relaxed), 2);
-    assert!(layer.run(|attempt| fail(attempt)).await.is_err());
+    assert!(layer.run(fail).await.is_err());
     assert_eq!(attempts.load(Ordering::Relaxed), 1);
 }

@@ -31,15 +31,14 @@ pin_project! {
     ///
     /// Dropping the future drops the inner call.
     #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture<Fut, Timeout>
-    where
-        Fut: Future,
-    {
+    // The type has neither bounds nor projections: the compiler can't prove them in a spawned task
+    // for types that contain a lifetime, such as a boxed error (`tests/stack/spawned.rs`).
+    pub struct ResponseFuture<Fut, Timeout, Outcome> {
         // `None` if the deadline had passed before the call, and after the outcome was returned.
         #[pin]
         call: Option<SyncWrapper<Fut>>,
         // The outcome of a call whose deadline had passed before.
-        expired: SyncWrapper<Option<Box<Fut::Output>>>,
+        expired: SyncWrapper<Option<Box<Outcome>>>,
         // Created when the call isn't ready at its first poll.
         #[pin]
         timer: Option<Sleep>,
@@ -59,13 +58,13 @@ struct Limit {
     scope: u16,
 }
 
-impl<Fut: Future, Timeout> ResponseFuture<Fut, Timeout> {
+impl<Fut, Timeout, Outcome> ResponseFuture<Fut, Timeout, Outcome> {
     pub(super) fn unlimited(call: Fut, timeout: Timeout) -> Self {
         Self { call: Some(SyncWrapper::new(call)), expired: SyncWrapper::new(None), timer: None, limit: None, timeout }
     }
 
     /// The deadline has passed, so the inner service isn't called.
-    pub(super) fn expired(outcome: Fut::Output, timeout: Timeout) -> Self {
+    pub(super) fn expired(outcome: Outcome, timeout: Timeout) -> Self {
         Self { call: None, expired: SyncWrapper::new(Some(Box::new(outcome))), timer: None, limit: None, timeout }
     }
 
@@ -86,7 +85,7 @@ impl<Fut: Future, Timeout> ResponseFuture<Fut, Timeout> {
     }
 }
 
-impl<Fut, B, Err, Timeout> Future for ResponseFuture<Fut, Timeout>
+impl<Fut, B, Err, Timeout> Future for ResponseFuture<Fut, Timeout, Result<Response<B>, Err>>
 where
     Fut: Future<Output = Result<Response<B>, Err>>,
     Timeout: TimeoutOutcome<Response<B>, Err>,
