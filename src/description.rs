@@ -93,9 +93,23 @@ pub(crate) fn type_name<T: ?Sized>() -> &'static str {
     }
 }
 
+/// A number and the noun that it counts, such as `1 call` or `20 calls`.
+#[cfg_attr(not(any(feature = "retry", feature = "breaker")), allow(dead_code))]
+pub(crate) fn counted(number: impl fmt::Display, one: &str, many: &str) -> String {
+    let number = number.to_string();
+    let noun = if number == "1" { one } else { many };
+    format!("{number} {noun}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_noun_agrees_with_its_number() {
+        let calls = |number: u32| counted(number, "call", "calls");
+        assert_eq!([calls(0), calls(1), calls(20)], ["0 calls", "1 call", "20 calls"]);
+    }
 
     fn name_of<T>(_: &T) -> &'static str {
         type_name::<T>()

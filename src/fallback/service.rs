@@ -15,7 +15,9 @@ use super::{
     reporter::Reporter,
     shared_backup::SharedBackup,
 };
-use crate::{Classifier, readiness::Readiness, reservation::Releaser, sharded_arc::ShardedArc};
+use crate::{
+    Classifier, classify::ErrorClassifier, readiness::Readiness, reservation::Releaser, sharded_arc::ShardedArc,
+};
 
 /// A service with a fallback. Made by [`FallbackLayer`](super::FallbackLayer).
 ///
@@ -23,7 +25,7 @@ use crate::{Classifier, readiness::Readiness, reservation::Releaser, sharded_arc
 ///
 /// A clone has a clone of the primary and shares the backup. A successful call doesn't clone the
 /// backup; it counts one reference to it.
-pub struct Fallback<S, B, C, Merge = KeepBoth> {
+pub struct Fallback<S, B, C = ErrorClassifier, Merge = KeepBoth> {
     primary: S,
     /// Copies what the backup needs from each request, without an access to shared memory.
     backup: B,

@@ -34,6 +34,10 @@ const TOLERANCE: Duration = Duration::from_millis(1);
 /// Put the layer between the breaker and a [`PeekLayer`](super::PeekLayer). The [standard
 /// stack](crate::http::standard) contains it.
 ///
+/// The limits of the retry's [`Timeouts`](crate::retry::Timeouts) are deadlines, too. tonic's
+/// `Endpoint::timeout` isn't one: a call that it ends stays CANCELLED. To limit attempts, set
+/// `Timeouts::attempt(…).timeout_outcome(DeadlineExceeded)`.
+///
 /// *When not to use it*: if calls have no deadline. The layer then changes nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DeadlineStatusLayer;

@@ -15,14 +15,15 @@
 #![cfg_attr(not(feature = "tonic"), doc = "```ignore")]
 //! use tonic::transport::Endpoint;
 //! use tower::ServiceBuilder;
-//! use tower_recourse::{BreakerConfig, BreakerLayer, RetryConfig, RetryLayer, grpc::PeekLayer};
+//! use tower_recourse::grpc::{PeekLayer, Unavailable};
+//! use tower_recourse::{BreakerConfig, BreakerLayer, RetryConfig, RetryLayer};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
 //! let channel = Endpoint::from_static("http://prices.example:50051").connect_lazy();
 //! let channel = ServiceBuilder::new()
 //!     .layer(RetryLayer::new(RetryConfig::grpc()))
-//!     .layer(BreakerLayer::new(BreakerConfig::grpc()))
+//!     .layer(BreakerLayer::new(BreakerConfig::grpc()).on_rejection(Unavailable))
 //!     .layer(PeekLayer::new())
 //!     .service(channel);
 //! let client = tonic::client::Grpc::new(channel);     // or `PricesClient::new(channel)`
@@ -75,20 +76,26 @@
 //!
 //! # Common mistakes
 //!
+//! **A breaker without [`Unavailable`].** The caller then gets UNKNOWN when the breaker rejects a
+//! call, because the error of such a breaker is a [`BreakerError`](crate::BreakerError), which
+//! tonic converts to UNKNOWN. With `.on_rejection(Unavailable)` the caller gets UNAVAILABLE, and
+//! the error type stays that of the channel.
+//!
 //! **[`PeekLayer`] around the breaker.** The breaker then sees only the headers, and counts a call
 //! that fails in its trailers as a success. [`PeekLayer`] belongs next to the channel:
 //!
 //! ```
 //! use tower::ServiceBuilder;
-//! use tower_recourse::{BreakerConfig, BreakerLayer, RetryConfig, RetryLayer, grpc::PeekLayer};
+//! use tower_recourse::grpc::{PeekLayer, Unavailable};
+//! use tower_recourse::{BreakerConfig, BreakerLayer, RetryConfig, RetryLayer};
 //!
 //! let wrong = ServiceBuilder::new()
 //!     .layer(RetryLayer::new(RetryConfig::grpc()))
 //!     .layer(PeekLayer::new())
-//!     .layer(BreakerLayer::new(BreakerConfig::grpc()));
+//!     .layer(BreakerLayer::new(BreakerConfig::grpc()).on_rejection(Unavailable));
 //! let right = ServiceBuilder::new()
 //!     .layer(RetryLayer::new(RetryConfig::grpc()))
-//!     .layer(BreakerLayer::new(BreakerConfig::grpc()))
+//!     .layer(BreakerLayer::new(BreakerConfig::grpc()).on_rejection(Unavailable))
 //!     .layer(PeekLayer::new());
 //! # let _ = (wrong, right);
 //! ```
@@ -118,7 +125,7 @@ mod unavailable;
 pub use code::Code;
 pub use deadline_exceeded::DeadlineExceeded;
 pub use deadline_status::{DeadlineStatus, DeadlineStatusFuture, DeadlineStatusLayer};
-pub use peek::PeekLayer;
+pub use peek::{Peek, PeekLayer};
 pub use replay::GrpcReplay;
 pub use response_state::code;
 pub use service_config::{ServiceConfig, ServiceConfigState};

@@ -222,11 +222,11 @@ pub mod tower_http_06;
 mod tower_http_classifier;
 pub(crate) mod unavailable;
 
-pub use body_breaker::BodyBreakerLayer;
-pub use body_timeout::BodyTimeoutLayer;
-pub use deadline::{Deadline, DeadlineLayer, GatewayTimeout};
+pub use body_breaker::{BodyBreaker, BodyBreakerLayer};
+pub use body_timeout::{BodyTimeout, BodyTimeoutLayer};
+pub use deadline::{Deadline, DeadlineLayer, DeadlineService, GatewayTimeout};
 pub use first_event::FirstEventLayer;
-pub use first_frame::FirstFrameLayer;
+pub use first_frame::{FirstFrame, FirstFrameLayer};
 #[cfg(feature = "fallback")]
 pub use fixed_response::FixedResponse;
 pub use idempotency::is_idempotent;
@@ -235,9 +235,9 @@ pub use rejection_mark::{mark_rejection, rejection};
 pub use replay::{Replay, Replayable};
 pub use report_extension::{ReportExtension, ReportExtensionFuture, ReportExtensionLayer};
 pub use request_memo::RequestMemo;
-pub use response_body::{ResponseBody, ResponseBodyLayer};
-pub use retire_connection::RetireConnectionLayer;
-pub use standard::StandardLayer;
+pub use response_body::{ResponseBody, ResponseBodyLayer, WithResponseBody};
+pub use retire_connection::{RetireConnection, RetireConnectionLayer};
+pub use standard::{Standard, StandardLayer};
 pub use status_classifier::StatusClassifier;
 #[cfg(feature = "tower-http")]
 pub use tower_http_classifier::v07::TowerHttpClassifier;

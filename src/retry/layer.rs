@@ -14,7 +14,7 @@ use crate::{Attempt, sharded_arc::ShardedArc};
 ///
 /// A clone shares the policy.
 #[derive(Debug)]
-pub struct RetryLayer<P, Replay = CloneRequest> {
+pub struct RetryLayer<P = RetryConfig, Replay = CloneRequest> {
     pub(super) policy: ShardedArc<P>,
     replay: Replay,
 }

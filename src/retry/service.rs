@@ -9,7 +9,7 @@ use sync_wrapper::SyncWrapper;
 use tower_service::Service;
 
 use super::{
-    CloneRequest, Policy, RequestReplay,
+    CloneRequest, Policy, RequestReplay, RetryConfig,
     attempt_flow::send,
     attempt_time::{came_too_late, first_attempt},
     future::{FutureOf, ResponseFuture},
@@ -27,7 +27,7 @@ use crate::{cold_option::ColdOption, readiness::Readiness, reservation::release,
 /// service. The instance that was polled ready makes the first attempt. A request that is retried
 /// clones one spare instance, which all clones of this service share. The first call, and the first
 /// call after a retry, clone the service for the spare instance; other calls clone no service.
-pub struct Retry<S, P, Replay = CloneRequest> {
+pub struct Retry<S, P = RetryConfig, Replay = CloneRequest> {
     inner: S,
     policy: ShardedArc<P, SpareInstance<S>>,
     replay: Replay,

@@ -121,7 +121,27 @@ impl<Timeout> Timeouts<Timeout> {
     where
         F: Fn(Elapsed) -> Result<Res, Err>,
     {
-        Timeouts { limits: self.limits, on_timeout: TimeoutWith(on_timeout) }
+        self.timeout_outcome(TimeoutWith(on_timeout))
+    }
+
+    /// Sets the [`TimeoutOutcome`] when a limit is reached, such as
+    #[cfg_attr(feature = "http", doc = "[`GatewayTimeout`](crate::http::GatewayTimeout) for HTTP, or")]
+    #[cfg_attr(not(feature = "http"), doc = "`http::GatewayTimeout` for HTTP, or")]
+    #[cfg_attr(feature = "grpc", doc = "[`DeadlineExceeded`](crate::grpc::DeadlineExceeded) for gRPC.")]
+    #[cfg_attr(not(feature = "grpc"), doc = "`grpc::DeadlineExceeded` for gRPC.")]
+    /// Its type has a name, so the type of the stack can be written down.
+    ///
+    #[cfg_attr(feature = "http", doc = "```")]
+    #[cfg_attr(not(feature = "http"), doc = "```ignore")]
+    /// use std::time::Duration;
+    /// use tower_recourse::{RetryConfig, http::GatewayTimeout, retry::Timeouts};
+    ///
+    /// let limits = Timeouts::attempt(Duration::from_secs(2)).timeout_outcome(GatewayTimeout);
+    /// let config = RetryConfig::http().timeouts(limits);
+    /// # let _ = config;
+    /// ```
+    pub fn timeout_outcome<Other>(self, on_timeout: Other) -> Timeouts<Other> {
+        Timeouts { limits: self.limits, on_timeout }
     }
 }
 

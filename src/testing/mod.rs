@@ -36,7 +36,7 @@
 //! ```toml
 //! [dev-dependencies]
 //! tokio = { version = "1", features = ["full", "test-util"] }
-//! tower = "0.5"
+//! tower = { version = "0.5", features = ["util"] }
 //! tower-recourse = { version = "0.1", features = ["testing"] }
 //! ```
 //!

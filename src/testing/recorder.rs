@@ -74,6 +74,18 @@ impl EventRecorder {
         self.events().iter().map(ToString::to_string).collect()
     }
 
+    /// The events so far as text, each with the name of its layer or circuit, such as `stock:
+    /// CallRejected retry_in=2s`. Use it if several layers emit the same kinds of events.
+    pub fn named_lines(&self) -> Vec<String> {
+        self.events().iter().map(|recorded| format!("{}: {recorded}", recorded.event().name())).collect()
+    }
+
+    /// The [labels](Event::label) of the events so far, such as `RetryScheduled`. They have no
+    /// delays, so they are the same with jitter.
+    pub fn labels(&self) -> Vec<&'static str> {
+        self.log().events.iter().map(|recorded| recorded.event().label()).collect()
+    }
+
     /// The events of the layers and circuits with this name, as text.
     pub fn lines_of(&self, name: &str) -> Vec<String> {
         self.events().iter().filter(|event| event.event().name().as_str() == name).map(ToString::to_string).collect()

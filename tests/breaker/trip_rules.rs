@@ -58,6 +58,31 @@ fn is_dropped_after(circuit: &Circuit, clock: &ManualClock, time: Duration) {
 // tower-resilience: cancelled calls were never counted, so a breaker didn't detect a service that
 // hangs if its callers had timeouts.
 #[test]
+fn a_circuit_with_the_rule_never_stays_closed() {
+    for cancelled in [CancelledCalls::FailureIfAll, CancelledCalls::Failure] {
+        let (circuit, clock) = circuit(BreakerConfig::default().open_when(TripRule::Never).on_cancelled(cancelled));
+        for _ in 0..1_000 {
+            takes(&circuit, &clock, SECOND, FAILURE);
+            drop(circuit.try_acquire().unwrap());
+        }
+        assert_eq!(circuit.state(), State::Closed, "{cancelled:?}");
+        circuit.force_open();
+        assert!(circuit.try_acquire().is_err(), "it can be opened by hand");
+    }
+}
+
+#[test]
+fn never_replaces_rules_but_adds_none() {
+    let rule = TripRule::consecutive(1).unwrap();
+    let (replaced, _) = circuit(BreakerConfig::default().open_when(rule.clone()).open_when(TripRule::Never));
+    replaced.try_acquire().unwrap().failure();
+    assert_eq!(replaced.state(), State::Closed);
+    let (kept, _) = circuit(BreakerConfig::default().open_when(rule).or_when(TripRule::Never));
+    kept.try_acquire().unwrap().failure();
+    assert_eq!(kept.state(), State::Open);
+}
+
+#[test]
 fn a_call_that_was_slow_when_it_was_dropped_counts_as_slow() {
     for window in [last(4), Window::time(60 * SECOND).unwrap().minimum(4).unwrap()] {
         let (circuit, clock) = circuit(counted().open_when(half_slow(window)));

@@ -8,6 +8,7 @@ mod body_breaker;
 mod body_timeout;
 mod calls;
 mod client_stack;
+mod deadlines;
 #[path = "../support/fixed_numbers.rs"]
 mod fixed_numbers;
 mod generated_code;
@@ -82,7 +83,7 @@ fn channel(address: SocketAddr) -> Channel {
     Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy()
 }
 
-type Stack = tower_recourse::retry::Retry<tower_recourse::grpc::peek::Peek<Channel>, Config, GrpcReplay>;
+type Stack = tower_recourse::retry::Retry<tower_recourse::grpc::Peek<Channel>, Config, GrpcReplay>;
 
 /// A retry around a channel, as in the docs.
 fn stack(config: Config, address: SocketAddr) -> Stack {

@@ -14,12 +14,12 @@ use tower::{Layer, service_fn};
 use tower_recourse::{
     Attempt, BreakerConfig, BreakerError, BreakerLayer, Cause, Circuit, Classifier, Elapsed, FallbackLayer, Outcome,
     RetryConfig, RetryLayer, State, Verdict,
-    breaker::{CircuitHandle, Mode, OpenDuration, TripRule},
+    breaker::{Breaker, CircuitHandle, Mode, OpenDuration, TripRule},
     classify::{BoxClassifier, DrainFuture, ErrorClassifier, Origin, RejectionMark},
-    fallback::Value,
+    fallback::{Fallback, Value},
     retry::{
-        Backoff, BoxPolicy, CopyWith, Decision, DecisionReason, Policy, RetryQuota, TimeLimits, TimeoutWith, Timeouts,
-        TokenBucket, quota::KeyedQuota,
+        Backoff, BoxPolicy, CopyWith, Decision, DecisionReason, Policy, Retry, RetryQuota, TimeLimits, TimeoutWith,
+        Timeouts, TokenBucket, quota::KeyedQuota,
     },
     time::Instant,
 };
@@ -27,6 +27,20 @@ use tower_recourse::{
 type Breaking = BreakerLayer<BoxClassifier<u32, String, io::Error>>;
 type Retrying = RetryLayer<RetryConfig<BoxClassifier<u32, String, BreakerError<io::Error>>>>;
 type FallingBack = FallbackLayer<Value<String>, BoxClassifier<u32, String, BreakerError<io::Error>>>;
+
+/// The services of the default layers around an `S`. Their other type parameters have defaults.
+type DefaultStack<S> = Fallback<Retry<Breaker<S>>, Value<&'static str>>;
+
+#[tokio::test]
+async fn the_services_of_the_default_layers_have_short_types() {
+    fn stack<S: Clone>(service: S) -> DefaultStack<S> {
+        let breaker: BreakerLayer = BreakerLayer::new(BreakerConfig::default());
+        let retry: RetryLayer = RetryLayer::new(RetryConfig::default());
+        FallbackLayer::value("stored").layer(retry.layer(breaker.layer(service)))
+    }
+    let mut stack = stack(service_fn(|(): ()| async { Ok::<_, io::Error>("fresh") }));
+    assert_eq!(stack.ready().await.unwrap().call(()).await.unwrap(), "fresh");
+}
 
 /// Layers whose classifiers are closures with captured values.
 struct Layers {

@@ -8,6 +8,7 @@ mod pages;
 mod resolve;
 mod rooms;
 mod shape;
+mod snippets;
 mod table;
 mod width;
 
@@ -108,6 +109,12 @@ fn each_page_for_users_of_another_crate_is_tested() {
         let is_tested = tested.split_whitespace().any(|page| page == name);
         (!is_included || !is_tested).then(|| format!("{folder}/{name}.md isn't both included and tested"))
     }));
+}
+
+#[test]
+fn each_documented_grpc_breaker_answers_with_a_status() {
+    let documents = sources().chain(markdown());
+    assert_none(documents.flat_map(|(file, text)| snippets::breakers_without_a_status(&file, &text)));
 }
 
 #[test]

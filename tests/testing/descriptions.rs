@@ -130,7 +130,9 @@ fn the_values_of_each_kind_are_described() {
     assert_eq!(open_for(OpenDuration::from_fn(|_| secs(1))), "a function");
     let rate = Probes::failure_rate(10, Ratio::HALF).unwrap();
     let probes = breaker(BreakerConfig::default().probes(rate), "probes");
-    assert_eq!(probes, "of 10, 50 % failures reopen, at most 10 in flight");
+    assert_eq!(probes, "of 10 results, 50 % failures reopen, at most 10 in flight");
+    let one = breaker(BreakerConfig::default().probes(Probes::one()), "probes");
+    assert_eq!(one, "1 success closes, at most 1 in flight");
 }
 
 #[test]

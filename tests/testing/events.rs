@@ -40,6 +40,22 @@ async fn one_recorder_records_the_events_of_all_layers_in_order() {
             "FallbackCalled cause=rejected",
         ]
     );
+    assert_eq!(
+        recorder.labels(),
+        [
+            "CallFailed",
+            "RetryScheduled",
+            "CallFailed",
+            "CircuitOpened",
+            "RetryScheduled",
+            "CallRejected",
+            "RetryStopped",
+            "FallbackCalled",
+        ]
+    );
+    let named = recorder.named_lines();
+    assert_eq!(named[..2], ["db: CallFailed", "retry: RetryScheduled attempt=1 delay=1s"]);
+    assert_eq!(named[5], "db: CallRejected retry_in=28s");
     assert_eq!(recorder.lines_of("retry").len(), 3);
     assert_eq!(recorder.lines_of("db").len(), 4);
     assert_eq!(recorder.count("CallFailed"), 2);

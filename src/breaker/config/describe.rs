@@ -16,7 +16,7 @@ use crate::{
         transition::{CloseCondition, HalfOpenTimeout, ProbePolicy, Rules},
         window::{WindowKind, WindowLayout},
     },
-    description::{Description, type_name},
+    description::{Description, counted, type_name},
 };
 
 impl<C> BreakerConfig<C> {
@@ -128,7 +128,7 @@ impl fmt::Display for ShownWindow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             WindowKind::None => f.write_str("no calls"),
-            WindowKind::Calls(calls) => write!(f, "the last {calls} calls"),
+            WindowKind::Calls(calls) => write!(f, "the last {}", counted(calls, "call", "calls")),
             WindowKind::Time { slot, slots } => {
                 let time = Duration::from_micros(slot.saturating_mul(slots.into()));
                 write!(f, "the last {time:?} in {slots} slots")
@@ -169,10 +169,12 @@ impl fmt::Display for ProbePolicy {
         match closes_on {
             CloseCondition::Trickle => f.write_str("one per open time, the first success closes")?,
             CloseCondition::Successes(needed) => {
-                write!(f, "{needed} successes close, at most {max_concurrent} in flight")?;
+                let successes = counted(*needed, "success closes", "successes close");
+                write!(f, "{successes}, at most {max_concurrent} in flight")?;
             }
             CloseCondition::FailureRate { of, failing } => {
-                write!(f, "of {of}, {failing} failures reopen, at most {max_concurrent} in flight")?;
+                let results = counted(*of, "result", "results");
+                write!(f, "of {results}, {failing} failures reopen, at most {max_concurrent} in flight")?;
             }
         }
         f.write_str(if *external_only { ", health probes only" } else { "" })

@@ -73,6 +73,7 @@ impl Settings {
                     share.minimum = window.minimum;
                 }
             }
+            TripRule::Never => {}
         }
     }
 

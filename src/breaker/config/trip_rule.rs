@@ -20,6 +20,7 @@ use crate::{
 /// | [`SlowCallRate`](Self::SlowCallRate) | a dependency whose answers come too late to be useful | long tails that are normal; two clock reads per call |
 /// | [`AdaptiveThrottle`](Self::AdaptiveThrottle) | a dependency that is overloaded, not down; many clients | a dependency that is down for long still gets calls |
 /// | [`Custom`](Self::Custom) | conditions that the others don't cover | |
+/// | [`Never`](Self::Never) | a breaker that a configuration turns off | it rejects only if you [open](crate::Circuit::force_open) it |
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum TripRule {
@@ -76,6 +77,23 @@ pub enum TripRule {
         /// The calls whose counts the rule receives.
         window: Window,
     },
+    /// No rule. With [`open_when`](crate::BreakerConfig::open_when) it turns the breaker off,
+    /// without another type of the stack: the circuit admits all calls, until you [open it by
+    /// hand](crate::Circuit::force_open). With [`or_when`](crate::BreakerConfig::or_when) it
+    /// changes nothing.
+    ///
+    /// ```
+    /// use tower_recourse::{BreakerConfig, InvalidConfig, breaker::TripRule};
+    ///
+    /// // The setting of a configuration file: a number of failures in a row, or no breaker.
+    /// fn breaker(failures: Option<u32>) -> Result<BreakerConfig, InvalidConfig> {
+    ///     let rule = failures.map_or(Ok(TripRule::Never), TripRule::consecutive)?;
+    ///     Ok(BreakerConfig::default().open_when(rule))
+    /// }
+    /// # breaker(None)?;
+    /// # Ok::<(), InvalidConfig>(())
+    /// ```
+    Never,
 }
 
 impl TripRule {
@@ -154,6 +172,7 @@ impl fmt::Debug for TripRule {
             }
             Self::AdaptiveThrottle(throttle) => throttle.fmt(f),
             Self::Custom { window, .. } => write!(f, "Custom(over {window:?})"),
+            Self::Never => f.write_str("Never"),
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::{
         future,
         rejection::{OnRejection, RejectWithError},
     },
+    classify::ErrorClassifier,
 };
 
 /// A service behind a circuit. [`BreakerLayer`](crate::BreakerLayer) makes it.
@@ -35,7 +36,7 @@ use crate::{
 ///
 /// A clone uses the same circuit. Cloning costs one reference count and a clone of the service. The
 /// clone must be polled ready before its first call.
-pub struct Breaker<S, C, Reject = RejectWithError> {
+pub struct Breaker<S, C = ErrorClassifier, Reject = RejectWithError> {
     inner: S,
     circuit: Circuit<C>,
     on_rejection: Reject,

@@ -1,5 +1,5 @@
 use super::{Budget, BudgetStats, Token, counts::Counts, level::Level};
-use crate::{FailureKind, InvalidConfig};
+use crate::{FailureKind, InvalidConfig, description::counted};
 
 /// A throttle that stops retries while too many attempts fail: each failure takes a token, each
 /// success adds a part of one, and there are no retries while the bucket is at most half full. It
@@ -111,7 +111,7 @@ impl Budget for RetryThrottle {
     fn description(&self) -> String {
         let Self { level: _, max, ratio, counts: _ } = self;
         let [max, ratio] = [max, ratio].map(|thousandths| *thousandths as f64 / WHOLE as f64);
-        format!("RetryThrottle: {max} tokens, ratio {ratio}")
+        format!("RetryThrottle: {}, ratio {ratio}", counted(max, "token", "tokens"))
     }
 
     /// The balance is the number of further failures in a row that would be retried.

@@ -8,7 +8,7 @@ use super::{
     counts::{Counts, Limits},
     key::cut,
 };
-use crate::InvalidConfig;
+use crate::{InvalidConfig, description::counted};
 
 /// Counts retries per key and in total, and limits them. See the [module](crate::retry::quota).
 ///
@@ -60,7 +60,8 @@ impl RetryQuota {
         let Limits { per_key, in_all, keys } = self.limits;
         let limit = |limit: Option<String>| limit.unwrap_or_else(|| "any number of".to_owned());
         let (per_key, total) = (limit(per_key.map(|n| n.to_string())), limit(in_all.map(|n| n.to_string())));
-        format!("{per_key} retries per key, {total} in total, at most {keys} keys")
+        let (per_key, keys) = (counted(per_key, "retry", "retries"), counted(keys, "key", "keys"));
+        format!("{per_key} per key, {total} in total, at most {keys}")
     }
 
     /// Counts a retry of this key if the limits allow it. Dropping the permit takes the count back;
