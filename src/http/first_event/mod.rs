@@ -71,8 +71,7 @@
 //! | has no event within [`max_bytes`](FirstEventLayer::max_bytes) or [`max_wait`](FirstEventLayer::max_wait) | a success: the response is returned with what has arrived |
 //! | no event within the time limit of the attempt | timed out |
 //!
-//! [`RetryClassifier`](crate::http::RetryClassifier) and
-//! [`BreakerClassifier`](crate::http::BreakerClassifier) return these verdicts. In a custom
+//! [`StatusClassifier`](crate::http::StatusClassifier) returns these verdicts. In a custom
 //! classifier, call
 //! [`failed_before_first_frame`](crate::http::first_frame::failed_before_first_frame). The request
 //! counts as sent, so a POST isn't resent, unless it has an idempotency key or the retry is
