@@ -67,6 +67,7 @@
 //! |---|---|
 //! | `keyed` | one circuit per key |
 //! | `hyper`, `h2` | [`classify::ErrorClassifier`] recognises their errors |
+//! | `last-good` | a fallback that answers with the last good response for a key |
 //! | `text` | [`classify::ErrorMessages`](classify), which classifies errors by their text |
 //! | `store` | state that survives the process |
 //! | `audit` | an audit log |

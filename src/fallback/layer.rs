@@ -203,6 +203,16 @@ impl<B, C, Merge> FallbackLayer<B, C, Merge> {
         self.merge(KeepPrimary)
     }
 
+    #[cfg(feature = "last-good")]
+    pub(super) fn classifier_ref(&self) -> &C {
+        &self.classifier
+    }
+
+    #[cfg(feature = "last-good")]
+    pub(super) fn backup<NewB>(self, backup: NewB) -> FallbackLayer<NewB, C, Merge> {
+        FallbackLayer { backup, classifier: self.classifier, merge: self.merge, reporter: self.reporter }
+    }
+
     fn merge<M>(self, merge: M) -> FallbackLayer<B, C, M> {
         FallbackLayer { backup: self.backup, classifier: self.classifier, merge, reporter: self.reporter }
     }

@@ -48,6 +48,7 @@
 //! | [`FallbackLayer::value`]: a value | nothing |
 //! | [`FallbackLayer::from_fn`]: a function of the failure | nothing |
 //! | [`FallbackLayer::with_request`]: a function of the request and the failure | a clone |
+//! | `FallbackLayer::last_good` (feature `last-good`): the last good response for the same key | its key |
 //!
 //! A streaming HTTP body can't be cloned. `http::Replay::cloneable` makes a body that can be
 //! cloned; an inner retry doesn't copy it again.
@@ -146,6 +147,8 @@ mod backup_kinds;
 mod error;
 mod error_merge;
 pub mod future;
+#[cfg(feature = "last-good")]
+pub mod last_good;
 mod layer;
 mod only_when;
 mod reporter;

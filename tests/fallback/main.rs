@@ -1,6 +1,8 @@
 //! Tests of the fallback.
 
 mod calls;
+#[cfg(feature = "last-good")]
+mod last_good;
 
 #[path = "../support/fixed_numbers.rs"]
 mod fixed_numbers;
