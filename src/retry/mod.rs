@@ -275,7 +275,7 @@ mod timeouts;
 pub use crate::Elapsed;
 pub use backoff::{Backoff, Jitter};
 pub use box_policy::{BoxPolicy, BoxState};
-pub use budget::{Budget, BudgetStats, CostBucket, RetryThrottle, TokenBucket};
+pub use budget::{AnyBudget, Budget, BudgetStats, CostBucket, RequestBudget, RetryThrottle, TokenBucket};
 pub use config::RetryConfig;
 pub use decision::{Decision, DecisionReason};
 pub use default_policy::RetryState;

@@ -14,6 +14,7 @@ mod quota;
 mod quota_refunds;
 mod readiness;
 mod rejections;
+mod request_budget;
 mod reservations;
 mod run;
 mod run_lending;

@@ -74,6 +74,43 @@
 //! requests, set [`without_deposits`](crate::RetryConfig::without_deposits) on the inner retry.
 //! With a task in between, both retries report the outcome of an attempt.
 //!
+//! # Without the layer
+//!
+//! A retry loop that isn't this crate's can use a budget too: a hand-written one, that of an SDK,
+//! or one of the crates `backon` and `tokio-retry2`. [`RequestBudget`] is the account of one
+//! request. It deposits, reserves a token before the wait, and refunds it if the caller gives up
+//! during the wait. With a crate that calls a predicate before each wait, such as backon's `when`,
+//! let the predicate call [`try_retry`](RequestBudget::try_retry), and call
+//! [`succeeded`](RequestBudget::succeeded) after a success. A loop that blocks looks the same:
+//!
+//! ```
+//! use std::{fs, io, sync::Arc, thread, time::Duration};
+//! use tower_recourse::{FailureKind, retry::{AnyBudget, TokenBucket}};
+//!
+//! fn read(path: &str, budget: &AnyBudget) -> io::Result<String> {
+//!     let mut request = budget.request();
+//!     loop {
+//!         request.spend();
+//!         match fs::read_to_string(path) {
+//!             Err(error) if error.kind() == io::ErrorKind::Interrupted && request.try_retry(FailureKind::Transient) => {
+//!                 thread::sleep(Duration::from_millis(1));
+//!             }
+//!             Ok(text) => {
+//!                 request.succeeded();
+//!                 return Ok(text);
+//!             }
+//!             Err(error) => return Err(error),
+//!         }
+//!     }
+//! }
+//!
+//! let budget = AnyBudget::from(Arc::new(TokenBucket::default()));
+//! assert!(read("no such file", &budget).is_err());
+//! ```
+//!
+//! A layer and such a loop may [share](#sharing) a budget. If the loop runs inside a retry on the
+//! same budget, the request deposits once.
+//!
 //! # Across restarts
 //!
 //! Each budget has a snapshot and a `restore`, and with the feature `store` a `FileStore` saves it.
@@ -133,6 +170,7 @@ mod deposits;
 mod level;
 #[cfg(all(test, recourse_loom))]
 mod loom;
+mod request_budget;
 mod reservation;
 mod reserve;
 mod retry_throttle;
@@ -143,6 +181,7 @@ mod token_bucket;
 pub use any::AnyBudget;
 pub use budget::{Budget, BudgetStats, Token};
 pub use cost_bucket::CostBucket;
+pub use request_budget::RequestBudget;
 pub(crate) use reservation::Reservation;
 pub use retry_throttle::RetryThrottle;
 pub use snapshot::BudgetSnapshot;
