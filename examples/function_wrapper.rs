@@ -27,7 +27,7 @@ pub(crate) type Classify<E> = fn(&E) -> Verdict;
 pub(crate) struct Wrapper<E> {
     name: &'static str,
     retry: RetryLayer<RetryConfig<RetryClassifier>>,
-    pub(crate) circuit: Circuit<ErrorClassifierFn<Classify<E>>>,
+    pub(crate) circuit: Circuit<ErrorClassifierFn<Classify<E>, E>>,
 }
 
 impl<E: Error + 'static> Wrapper<E> {

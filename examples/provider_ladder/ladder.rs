@@ -36,7 +36,7 @@ pub(crate) enum TaskError {
 }
 
 type Work = dyn Fn(Task) -> Result<&'static str, TaskError> + Send + Sync;
-type ServiceClassifier = ErrorClassifierFn<fn(&TaskError) -> Verdict>;
+type ServiceClassifier = ErrorClassifierFn<fn(&TaskError) -> Verdict, TaskError>;
 
 /// A service with a circuit, which counts its failures in a row and resets the count on success.
 pub(crate) struct Provider {

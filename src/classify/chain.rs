@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, marker::PhantomData};
 
 #[cfg(feature = "breaker")]
 use super::RejectionMark;
@@ -67,11 +67,11 @@ impl<C> Chain<C> {
     /// );
     /// # let _ = config;
     /// ```
-    pub fn refine<F, Res, Err>(self, refine: F) -> Chain<Refine<C, F>>
+    pub fn refine<F, Res, Err>(self, refine: F) -> Chain<Refine<C, F, Res, Err>>
     where
         F: Fn(Verdict, Result<&Res, &Err>) -> Verdict,
     {
-        Chain(Refine { inner: self.0, refine })
+        Chain(Refine { inner: self.0, refine, outcome: PhantomData })
     }
 }
 
@@ -180,13 +180,13 @@ impl<Req, Res, Err> Classifier<Req, Res, Err> for Otherwise {
 }
 
 /// A classifier whose verdicts a function may replace. See [`Chain::refine`].
-#[derive(Clone, Copy)]
-pub struct Refine<C, F> {
-    inner: C,
-    refine: F,
+pub struct Refine<C, F, Res, Err> {
+    pub(super) inner: C,
+    pub(super) refine: F,
+    outcome: PhantomData<fn(&Res, &Err)>,
 }
 
-impl<C, F, Req, Res, Err> Classifier<Req, Res, Err> for Refine<C, F>
+impl<C, F, Req, Res, Err> Classifier<Req, Res, Err> for Refine<C, F, Res, Err>
 where
     C: Classifier<Req, Res, Err>,
     F: Fn(Verdict, Result<&Res, &Err>) -> Verdict,
@@ -228,7 +228,15 @@ where
     }
 }
 
-impl<C: fmt::Debug, F> fmt::Debug for Refine<C, F> {
+impl<C: Clone, F: Clone, Res, Err> Clone for Refine<C, F, Res, Err> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), refine: self.refine.clone(), outcome: PhantomData }
+    }
+}
+
+impl<C: Copy, F: Copy, Res, Err> Copy for Refine<C, F, Res, Err> {}
+
+impl<C: fmt::Debug, F, Res, Err> fmt::Debug for Refine<C, F, Res, Err> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Refine").field("inner", &self.inner).finish_non_exhaustive()
     }

@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, marker::PhantomData};
 
 use super::{Classifier, IntoOpinion, classifier::by_default};
 use crate::Verdict;
@@ -9,13 +9,15 @@ use crate::Verdict;
 /// next classifier of a [`Chain`](super::Chain). Without a next one, a response is a success, and
 /// an error is a transient failure marked as [`idempotency_unknown`](Verdict::idempotency_unknown).
 ///
+/// A closure over `Err` also classifies a `BreakerError<Err>`, by the service's own error.
+///
 /// The configurations offer this as `classify`.
-pub fn outcomes<F, Res, Err, V>(classify: F) -> ClassifierFn<F>
+pub fn outcomes<F, Res, Err, V>(classify: F) -> ClassifierFn<F, Res, Err>
 where
     F: Fn(Result<&Res, &Err>) -> V,
     V: IntoOpinion,
 {
-    ClassifierFn(classify)
+    ClassifierFn(classify, PhantomData)
 }
 
 /// Classifies errors by a closure: `|error: &Err| …`. It has no opinion on responses, so they are
@@ -25,13 +27,15 @@ where
 /// classifier of the chain. Without a next one, the error is a transient failure marked as
 /// [`idempotency_unknown`](Verdict::idempotency_unknown).
 ///
+/// A closure over `&Err` also classifies a `BreakerError<Err>`, by the service's own error.
+///
 /// The configurations offer this as `classify_errors`.
-pub fn errors<F, Err, V>(classify: F) -> ErrorClassifierFn<F>
+pub fn errors<F, Err, V>(classify: F) -> ErrorClassifierFn<F, Err>
 where
     F: Fn(&Err) -> V,
     V: IntoOpinion,
 {
-    ErrorClassifierFn(classify)
+    ErrorClassifierFn(classify, PhantomData)
 }
 
 /// Classifies outcomes by two closures, one of which reads the request: `|request: &Req| memo`
@@ -40,20 +44,25 @@ where
 /// The second returns a [`Verdict`] or an `Option<Verdict>`, as in [`outcomes`].
 ///
 /// The configurations offer this as `classify_with_request`.
-pub fn with_memo<M, F, Req, Memo, Res, Err, V>(remember: M, classify: F) -> MemoClassifierFn<M, F>
+pub fn with_memo<M, F, Req, Memo, Res, Err, V>(remember: M, classify: F) -> MemoClassifierFn<M, F, Memo, Res, Err>
 where
     M: Fn(&Req) -> Memo,
     F: Fn(&Memo, Result<&Res, &Err>) -> V,
     V: IntoOpinion,
 {
-    MemoClassifierFn { remember, classify }
+    MemoClassifierFn { remember, classify, outcome: PhantomData }
 }
 
 /// A closure over `Result<&Res, &Err>` as a classifier. See [`outcomes`].
-#[derive(Clone, Copy)]
-pub struct ClassifierFn<F>(F);
+///
+/// It also classifies `BreakerError<Err>`, by the service's own error.
+pub struct ClassifierFn<F, Res, Err>(pub(super) F, Outcome<Res, Err>);
 
-impl<F, Req, Res, Err, V> Classifier<Req, Res, Err> for ClassifierFn<F>
+/// The types that a closure takes. A classifier with this type in its name can tell a closure over
+/// `Err` from one over `BreakerError<Err>`.
+type Outcome<Res, Err> = PhantomData<fn(&Res, &Err)>;
+
+impl<F, Req, Res, Err, V> Classifier<Req, Res, Err> for ClassifierFn<F, Res, Err>
 where
     F: Fn(Result<&Res, &Err>) -> V,
     V: IntoOpinion,
@@ -72,10 +81,11 @@ where
 }
 
 /// A closure over `&Err` as a classifier. See [`errors`].
-#[derive(Clone, Copy)]
-pub struct ErrorClassifierFn<F>(F);
+///
+/// It also classifies `BreakerError<Err>`, by the service's own error.
+pub struct ErrorClassifierFn<F, Err>(pub(super) F, PhantomData<fn(&Err)>);
 
-impl<F, Req, Res, Err, V> Classifier<Req, Res, Err> for ErrorClassifierFn<F>
+impl<F, Req, Res, Err, V> Classifier<Req, Res, Err> for ErrorClassifierFn<F, Err>
 where
     F: Fn(&Err) -> V,
     V: IntoOpinion,
@@ -95,13 +105,15 @@ where
 
 /// A closure over the request, and one over its result and the outcome, as a classifier. See
 /// [`with_memo`].
-#[derive(Clone, Copy)]
-pub struct MemoClassifierFn<M, F> {
-    remember: M,
-    classify: F,
+///
+/// It also classifies `BreakerError<Err>`, by the service's own error.
+pub struct MemoClassifierFn<M, F, Memo, Res, Err> {
+    pub(super) remember: M,
+    pub(super) classify: F,
+    outcome: PhantomData<fn(&Memo, &Res, &Err)>,
 }
 
-impl<M, F, Req, Memo, Res, Err, V> Classifier<Req, Res, Err> for MemoClassifierFn<M, F>
+impl<M, F, Req, Memo, Res, Err, V> Classifier<Req, Res, Err> for MemoClassifierFn<M, F, Memo, Res, Err>
 where
     M: Fn(&Req) -> Memo,
     F: Fn(&Memo, Result<&Res, &Err>) -> V,
@@ -122,19 +134,43 @@ where
     }
 }
 
-impl<F> fmt::Debug for ClassifierFn<F> {
+impl<F: Clone, Res, Err> Clone for ClassifierFn<F, Res, Err> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone(), PhantomData)
+    }
+}
+
+impl<F: Copy, Res, Err> Copy for ClassifierFn<F, Res, Err> {}
+
+impl<F: Clone, Err> Clone for ErrorClassifierFn<F, Err> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone(), PhantomData)
+    }
+}
+
+impl<F: Copy, Err> Copy for ErrorClassifierFn<F, Err> {}
+
+impl<M: Clone, F: Clone, Memo, Res, Err> Clone for MemoClassifierFn<M, F, Memo, Res, Err> {
+    fn clone(&self) -> Self {
+        Self { remember: self.remember.clone(), classify: self.classify.clone(), outcome: PhantomData }
+    }
+}
+
+impl<M: Copy, F: Copy, Memo, Res, Err> Copy for MemoClassifierFn<M, F, Memo, Res, Err> {}
+
+impl<F, Res, Err> fmt::Debug for ClassifierFn<F, Res, Err> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ClassifierFn(..)")
     }
 }
 
-impl<F> fmt::Debug for ErrorClassifierFn<F> {
+impl<F, Err> fmt::Debug for ErrorClassifierFn<F, Err> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ErrorClassifierFn(..)")
     }
 }
 
-impl<M, F> fmt::Debug for MemoClassifierFn<M, F> {
+impl<M, F, Memo, Res, Err> fmt::Debug for MemoClassifierFn<M, F, Memo, Res, Err> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("MemoClassifierFn(..)")
     }

@@ -48,9 +48,31 @@
 //! | `classify_errors` | [`errors`] | `\|error: &Err\| …`; responses are successes |
 //! | `classify_with_request` | [`with_memo`] | `\|request: &Req\| memo` before the call, `\|memo: &Memo, outcome: Result<&Res, &Err>\| …` after it |
 //!
-//! Closures return a [`Verdict`](crate::Verdict), or an `Option<Verdict>`: `None` is no opinion. If
-//! a closure doesn't look into the values, and the layer is applied to a service in the same
-//! function, the compiler infers the closure's parameter types. Otherwise write them.
+//! Closures return a [`Verdict`](crate::Verdict), or an `Option<Verdict>`: `None` is no opinion.
+//! Write the types of their parameters. The compiler infers them only if the closure doesn't look
+//! into the values, no breaker is inside, and the layer is applied to a service in the same
+//! function.
+//!
+//! **Around a breaker**, the error type is [`BreakerError<E>`](crate::BreakerError). A closure over
+//! `E` classifies it too, by the service's own error, so one closure serves the breaker and the
+//! layers around it. A closure over `BreakerError<E>` works as well. For a classifier of your own
+//! that is implemented for `E`, use `ThroughBreaker`:
+//!
+//! ```
+//! use tower_recourse::{BreakerConfig, RetryConfig, Verdict, classify::{self, ErrorClassifier}};
+//!
+//! enum DbError { Deadlock, UniqueViolation, Lost }
+//!
+//! let by_code = |error: &DbError| match error {
+//!     DbError::Deadlock => Some(Verdict::transient()),
+//!     DbError::UniqueViolation => Some(Verdict::ClientError),
+//!     DbError::Lost => None,
+//! };
+//! let classifier = classify::first(classify::errors(by_code)).or(ErrorClassifier);
+//! let breaker = BreakerConfig::default().classifier(classifier);
+//! let retry = RetryConfig::default().classifier(classifier); // around the breaker
+//! # let _ = (breaker, retry);
+//! ```
 //!
 //! ```
 //! use std::io;
@@ -66,10 +88,10 @@
 //!     .classify_errors(|error: &io::Error| (error.kind() == io::ErrorKind::NotFound).then_some(Verdict::Neutral));
 //! let service = BreakerLayer::new(config).layer(service);
 //!
-//! // By the request and the outcome. The types are inferred.
+//! // By the request and the outcome. The service's error is an `io::Error`, also around a breaker.
 //! let config = RetryConfig::default().classify_with_request(
-//!     |id| *id < 100,
-//!     |small, outcome| match outcome {
+//!     |id: &u64| *id < 100,
+//!     |small: &bool, outcome: Result<&u64, &io::Error>| match outcome {
 //!         Ok(_) => Verdict::Success,
 //!         Err(_) if *small => Verdict::transient(),
 //!         Err(_) => Verdict::permanent(),
@@ -78,7 +100,7 @@
 //! let service = RetryLayer::new(config).layer(service);
 //!
 //! // By the outcome.
-//! let fallback = FallbackLayer::value(0).classify(|outcome| match outcome {
+//! let fallback = FallbackLayer::value(0).classify(|outcome: Result<&u64, &io::Error>| match outcome {
 //!     Ok(7) => Verdict::transient(),
 //!     _ => Verdict::Success,
 //! });
@@ -226,9 +248,13 @@ mod links;
 mod inspect;
 #[cfg(feature = "text")]
 mod messages;
+#[cfg(feature = "fallback")]
+pub(crate) mod only_when;
 mod origin;
 mod source_walk;
 mod sources;
+#[cfg(feature = "breaker")]
+mod through_breaker;
 
 pub use boxed::{BoxClassifier, BoxMemo};
 pub use chain::{Chain, Or, Otherwise, Refine, first};
@@ -245,3 +271,5 @@ pub use into_opinion::IntoOpinion;
 pub use messages::ErrorMessages;
 pub use origin::Origin;
 pub use sources::FollowSources;
+#[cfg(feature = "breaker")]
+pub use through_breaker::ThroughBreaker;

@@ -6,13 +6,14 @@ use super::{
     backup::PrimaryFailure,
     backup_kinds::{BackupFn, ServiceBackup, Value, WithRequest},
     error_merge::{KeepBoth, KeepPrimary, MergeWith},
-    only_when::OnlyWhen,
     reporter::Reporter,
     service::Fallback,
 };
 use crate::{
     Classifier, Name,
-    classify::{self, BoxClassifier, ErrorClassifier, ErrorClassifierFn, IntoOpinion, MemoClassifierFn},
+    classify::{
+        self, BoxClassifier, ErrorClassifier, ErrorClassifierFn, IntoOpinion, MemoClassifierFn, only_when::OnlyWhen,
+    },
     observe::Observer,
 };
 
@@ -101,7 +102,7 @@ impl<B, C, Merge> FallbackLayer<B, C, Merge> {
 
     /// Classifies the primary's outcomes by a closure: `|outcome: Result<&Res, &Err>| …`. A failure
     /// of any kind calls the backup.
-    pub fn classify<F, Res, Err, V>(self, classify: F) -> FallbackLayer<B, classify::ClassifierFn<F>, Merge>
+    pub fn classify<F, Res, Err, V>(self, classify: F) -> FallbackLayer<B, classify::ClassifierFn<F, Res, Err>, Merge>
     where
         F: Fn(Result<&Res, &Err>) -> V,
         V: IntoOpinion,
@@ -111,7 +112,7 @@ impl<B, C, Merge> FallbackLayer<B, C, Merge> {
 
     /// Classifies errors by a closure, `|error: &Err| …`; every response is a success. See
     /// [`classify::errors`](crate::classify::errors).
-    pub fn classify_errors<F, Err, V>(self, classify: F) -> FallbackLayer<B, ErrorClassifierFn<F>, Merge>
+    pub fn classify_errors<F, Err, V>(self, classify: F) -> FallbackLayer<B, ErrorClassifierFn<F, Err>, Merge>
     where
         F: Fn(&Err) -> V,
         V: IntoOpinion,
@@ -126,7 +127,7 @@ impl<B, C, Merge> FallbackLayer<B, C, Merge> {
         self,
         remember: M,
         classify: F,
-    ) -> FallbackLayer<B, MemoClassifierFn<M, F>, Merge>
+    ) -> FallbackLayer<B, MemoClassifierFn<M, F, Memo, Res, Err>, Merge>
     where
         M: Fn(&Req) -> Memo,
         F: Fn(&Memo, Result<&Res, &Err>) -> V,
@@ -139,11 +140,11 @@ impl<B, C, Merge> FallbackLayer<B, C, Merge> {
     ///
     /// A breaker's rejection calls the first fallback around the breaker without this predicate. If
     /// that fallback fails, the predicate of the next one decides.
-    pub fn when<F, Res, Err>(self, predicate: F) -> FallbackLayer<B, OnlyWhen<F>, Merge>
+    pub fn when<F, Res, Err>(self, predicate: F) -> FallbackLayer<B, OnlyWhen<F, Res, Err>, Merge>
     where
         F: Fn(Result<&Res, &Err>) -> bool,
     {
-        self.classifier(OnlyWhen(predicate))
+        self.classifier(OnlyWhen::new(predicate))
     }
 
     /// Classifies the primary's outcomes by a [`Classifier`](crate::Classifier).

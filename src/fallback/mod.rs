@@ -150,15 +150,14 @@ pub mod future;
 #[cfg(feature = "last-good")]
 pub mod last_good;
 mod layer;
-mod only_when;
 mod reporter;
 mod service;
 mod shared_backup;
 
+pub use crate::classify::only_when::OnlyWhen;
 pub use backup::{Backup, PrimaryFailure};
 pub use backup_kinds::{BackupFn, ServiceBackup, Value, WithRequest};
 pub use error::FallbackError;
 pub use error_merge::{KeepBoth, KeepPrimary, MergeErrors, MergeWith};
 pub use layer::FallbackLayer;
-pub use only_when::OnlyWhen;
 pub use service::Fallback;

@@ -189,15 +189,15 @@ async fn a_closure_without_an_opinion_leaves_the_default() {
     assert_eq!(inner.calls(), 2, "1 has no opinion, so it is transient");
 
     let nothing = classify::outcomes(|_: Result<&u8, &Oops>| None);
-    assert_eq!(Classifier::<(), _, _>::classify(&nothing, &(), Ok(&1)), Verdict::Success);
+    assert_eq!(Classifier::<(), u8, Oops>::classify(&nothing, &(), Ok(&1)), Verdict::Success);
     assert_eq!(
-        Classifier::<(), _, _>::classify(&nothing, &(), Err(&Oops(1))),
+        Classifier::<(), u8, Oops>::classify(&nothing, &(), Err(&Oops(1))),
         Verdict::transient().idempotency_unknown()
     );
-    assert_eq!(Classifier::<(), _, _>::opinion(&nothing, &(), Ok(&1)), None);
+    assert_eq!(Classifier::<(), u8, Oops>::opinion(&nothing, &(), Ok(&1)), None);
 
     let nothing = classify::with_memo(|request: &u8| *request, |_: &u8, _: Result<&u8, &Oops>| None);
-    assert_eq!(nothing.classify(&1, Ok(&1)), Verdict::Success);
+    assert_eq!(Classifier::<u8, u8, Oops>::classify(&nothing, &1, Ok(&1)), Verdict::Success);
     assert_eq!(nothing.classify(&1, Err(&Oops(1))), Verdict::transient().idempotency_unknown());
     assert_eq!(nothing.opinion(&1, Err(&Oops(1))), None);
 }
@@ -318,7 +318,10 @@ fn classifiers_in_a_chain_may_remember_the_request() {
         |request: &u8, outcome: Result<&(), &Oops>| (outcome.is_err() && *request > 9).then(Verdict::permanent),
     );
     let chain = classify::first(classify::errors(|error: &Oops| (error.0 == 1).then(Verdict::throttled))).or(reads);
-    let judged = |request: u8, error| chain.classify(&chain.memo(&request), Err(&Oops(error)));
+    let judged = |request: u8, error| {
+        let memo = Classifier::<u8, (), Oops>::memo(&chain, &request);
+        chain.classify(&memo, Err(&Oops(error)))
+    };
     assert_eq!(judged(10, 1), Verdict::throttled());
     assert_eq!(judged(10, 2), Verdict::permanent());
     assert_eq!(judged(1, 2), Verdict::transient().idempotency_unknown());

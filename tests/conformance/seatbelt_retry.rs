@@ -106,7 +106,7 @@ async fn a_request_that_cannot_be_copied_is_sent_once() {
     let layer = RetryLayer::new(config).copy_request_with(|_: &String| None);
     let service = ServiceBuilder::new().layer(layer).service(service_fn(move |_: String| {
         counted.set(counted.get() + 1);
-        async { Ok("the output") }
+        async { Ok::<_, std::io::Error>("the output") }
     }));
     assert_eq!(service.oneshot(String::new()).await.unwrap(), "the output", "s5");
     assert_eq!((calls.get(), judged.get()), (1, 1), "s5: calls and classifications");

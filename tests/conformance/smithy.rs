@@ -65,7 +65,7 @@ async fn play(row: Row) {
     let script = Arc::new(Mutex::new(answers.into_iter()));
     let service = ServiceBuilder::new().layer(RetryLayer::new(config)).service(service_fn(move |()| {
         let response = script.lock().unwrap().next().expect("no more calls than responses");
-        async move { Ok(response) }
+        async move { Ok::<_, std::convert::Infallible>(response) }
     }));
     let began = Instant::now();
     let Ok((status, _)) = service.oneshot(()).await;

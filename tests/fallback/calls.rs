@@ -172,7 +172,7 @@ async fn the_backup_receives_a_rejection_with_its_time() {
     let events = EventLog::default();
     // The predicate returns false for everything, but a rejection is recognised before any
     // classifier is called.
-    let layer = FallbackLayer::value("backup").when(|_: Result<_, &_>| false).observe(events.observer());
+    let layer = FallbackLayer::value("backup").when(|_: Result<&&str, &Oops>| false).observe(events.observer());
     let mut service = layer.layer(BreakerLayer::on(&circuit).layer(Scripted::<_>::new([Answer("primary")])));
     assert_eq!(ready_and_call(&mut service, ()).await, Ok("backup"));
     assert!(events.last_has(&["FallbackCalled", "Rejected { retry_in: Some(20s) }"]), "{events:?}");
@@ -369,7 +369,7 @@ async fn the_outcome_of_a_backup_after_a_rejection_is_classified() {
         .layer(FallbackLayer::value("last").when(hopeful).merge_errors(|primary, _: Infallible| primary))
         .layer(
             FallbackLayer::new(replica)
-                .when(|_: Result<_, &_>| false)
+                .when(|_: Result<&&str, &Oops>| false)
                 .merge_errors(|_, replica| BreakerError::Inner(replica)),
         )
         .service(rejected);

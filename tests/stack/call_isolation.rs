@@ -8,7 +8,8 @@ use tokio::task::yield_now;
 use tokio_test::{assert_pending, task::spawn};
 use tower::{Layer, Service, service_fn};
 use tower_recourse::{
-    BreakerConfig, BreakerLayer, Circuit, FallbackLayer, Rejection, RetryConfig, RetryLayer, State, Verdict,
+    BreakerConfig, BreakerError, BreakerLayer, Circuit, FallbackLayer, Rejection, RetryConfig, RetryLayer, State,
+    Verdict,
     breaker::TripRule,
     retry::{Backoff, Budget, Timeouts, TokenBucket},
 };
@@ -413,9 +414,12 @@ async fn a_rejection_that_arrives_in_a_later_poll_is_not_retried() {
             let mut breaker = breaker.clone();
             arrives.after(async move { ready_and_call(&mut breaker, ()).await })
         });
-        let config = without_delay().classify(|_: Result<&u32, &_>| Verdict::transient());
+        let config =
+            without_delay().classify(|_: Result<&u32, &BreakerError<BreakerError<Oops>>>| Verdict::transient());
         let mut service = tower::ServiceBuilder::new()
-            .layer(FallbackLayer::value(7).classify(|_: Result<&u32, &_>| Verdict::Success))
+            .layer(
+                FallbackLayer::value(7).classify(|_: Result<&u32, &BreakerError<BreakerError<Oops>>>| Verdict::Success),
+            )
             .layer(RetryLayer::new(config.shared_budget(budget.clone()).observe(events.observer())))
             .layer(BreakerLayer::on(&outer_circuit))
             .service(inner);

@@ -193,7 +193,7 @@ async fn a_rejection_is_reported_with_retries_disabled() {
     let retry = RetryLayer::new(config().switch(&RetrySwitch::off()));
     let mut stack = ServiceBuilder::new()
         .layer(ReportLayer)
-        .layer(FallbackLayer::value("backup").when(|_: Result<&_, &_>| false))
+        .layer(FallbackLayer::value("backup").when(|_: Result<&&str, &Oops>| false))
         .layer(retry)
         .layer(BreakerLayer::on(&open()))
         .service(Scripted::<&str, Oops>::new([Answer("not called")]));

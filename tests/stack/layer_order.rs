@@ -74,8 +74,11 @@ async fn a_rejection_is_not_retried_and_costs_no_budget() {
     let breaker = BreakerLayer::on(&circuit).layer(inner.clone());
 
     let by_default = ready_and_call(&mut RetryLayer::new(config()).layer(breaker.clone()), ()).await;
-    let by_closure =
-        ready_and_call(&mut RetryLayer::new(config().classify(ignorant())).layer(breaker.clone()), ()).await;
+    let by_closure = ready_and_call(
+        &mut RetryLayer::new(config().classify(ignorant::<BreakerError<Oops>>())).layer(breaker.clone()),
+        (),
+    )
+    .await;
     for result in [by_default, by_closure] {
         assert!(matches!(result, Err(BreakerError::Rejected(_))), "{result:?}");
     }

@@ -6,6 +6,7 @@ mod cancellation;
 mod concurrency;
 mod invalid_config;
 mod layer_order;
+mod one_classifier;
 mod panics;
 mod service_methods;
 mod spawned;

@@ -184,7 +184,10 @@ impl<C> BreakerConfig<C> {
     /// and timeouts count, permanent failures don't, and [throttled calls](Self::on_throttled) have
     /// a setting of their own: see [the table](crate::classify#what-the-layers-do). Return
     /// [`Verdict::Neutral`](crate::Verdict::Neutral) for an outcome that shouldn't count.
-    pub fn classify<Function, Res, Err, Opinion>(self, function: Function) -> BreakerConfig<ClassifierFn<Function>>
+    pub fn classify<Function, Res, Err, Opinion>(
+        self,
+        function: Function,
+    ) -> BreakerConfig<ClassifierFn<Function, Res, Err>>
     where
         Function: Fn(Result<&Res, &Err>) -> Opinion,
         Opinion: IntoOpinion,
@@ -197,7 +200,7 @@ impl<C> BreakerConfig<C> {
     pub fn classify_errors<Function, Err, Opinion>(
         self,
         function: Function,
-    ) -> BreakerConfig<ErrorClassifierFn<Function>>
+    ) -> BreakerConfig<ErrorClassifierFn<Function, Err>>
     where
         Function: Fn(&Err) -> Opinion,
         Opinion: IntoOpinion,
@@ -212,7 +215,7 @@ impl<C> BreakerConfig<C> {
         self,
         remember: Remember,
         function: Function,
-    ) -> BreakerConfig<MemoClassifierFn<Remember, Function>>
+    ) -> BreakerConfig<MemoClassifierFn<Remember, Function, Memo, Res, Err>>
     where
         Remember: Fn(&Req) -> Memo,
         Function: Fn(&Memo, Result<&Res, &Err>) -> Opinion,

@@ -9,7 +9,7 @@ use crate::{
 impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// Classifies outcomes with a closure: `|outcome: Result<&Res, &Err>| …`. See
     /// [`classify::outcomes`](crate::classify::outcomes).
-    pub fn classify<F, Res, Err, V>(self, judge: F) -> RetryConfig<ClassifierFn<F>, Timeout, Quota, Replay>
+    pub fn classify<F, Res, Err, V>(self, judge: F) -> RetryConfig<ClassifierFn<F, Res, Err>, Timeout, Quota, Replay>
     where
         F: Fn(Result<&Res, &Err>) -> V,
         V: IntoOpinion,
@@ -19,7 +19,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
 
     /// Classifies errors with a closure: `|error: &Err| …`. Every response is a success. See
     /// [`classify::errors`](crate::classify::errors).
-    pub fn classify_errors<F, Err, V>(self, judge: F) -> RetryConfig<ErrorClassifierFn<F>, Timeout, Quota, Replay>
+    pub fn classify_errors<F, Err, V>(self, judge: F) -> RetryConfig<ErrorClassifierFn<F, Err>, Timeout, Quota, Replay>
     where
         F: Fn(&Err) -> V,
         V: IntoOpinion,
@@ -34,7 +34,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         self,
         remember: Remember,
         judge: F,
-    ) -> RetryConfig<MemoClassifierFn<Remember, F>, Timeout, Quota, Replay>
+    ) -> RetryConfig<MemoClassifierFn<Remember, F, Memo, Res, Err>, Timeout, Quota, Replay>
     where
         Remember: Fn(&Req) -> Memo,
         F: Fn(&Memo, Result<&Res, &Err>) -> V,

@@ -41,7 +41,7 @@ impl RetryConfig {
     ///
     /// *When not to use it*: for a lost connection during `COMMIT`. The transaction may have been
     /// committed, so `is_conflict` must not accept such an error.
-    pub fn transactions<F, Err>(is_conflict: F) -> RetryConfig<ErrorClassifierFn<impl Fn(&Err) -> Verdict + Clone>>
+    pub fn transactions<F, Err>(is_conflict: F) -> RetryConfig<ErrorClassifierFn<impl Fn(&Err) -> Verdict + Clone, Err>>
     where
         F: Fn(&Err) -> bool + Clone,
     {
