@@ -38,10 +38,11 @@
 //! the attempt, and a fallback receives the [`Cause`]. The order above is recommended; the page of
 //! each layer documents the alternatives.
 //!
-//! The [`cookbook`] has complete programs, and a page on how much to retry. [`costs`] lists what a
-//! call costs. The pages of `integrations` (feature `http`) cover axum, tonic, hyper and reqwest.
-//! `cheat_sheet` (features `grpc`, `keyed`) has settings, presets, recipes and log lines on one
-//! page. `coming_from` has pages for users of other crates, and a comparison with them.
+//! The [`cookbook`] has complete programs, and pages on how much to retry, on types for the fields
+//! of a struct, and on the compiler's messages. [`costs`] lists what a call costs. The pages of
+//! `integrations` (feature `http`) cover axum, tonic, hyper and reqwest. `cheat_sheet` (features
+//! `grpc`, `keyed`) has settings, presets, recipes and log lines on one page. `coming_from` has
+//! pages for users of other crates, and a comparison with them.
 //!
 //! # Terms
 //!
