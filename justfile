@@ -5,7 +5,7 @@
 # common dependency is built once.
 export CARGO_TARGET_DIR := env("CARGO_TARGET_DIR", justfile_directory() / "target")
 
-packages := "benches/instructions benches/peers benches/presets tests/coming_from tests/field tests/pages tests/public_api"
+packages := "benches/instructions benches/peers benches/presets tests/coming_from tests/field tests/limits tests/pages tests/public_api"
 strict := "-- -D warnings"
 
 # The Rust version that writes public-api.txt. Other versions have other auto traits, or another
@@ -162,6 +162,10 @@ presets:
 field:
     cargo test --release --quiet --locked --manifest-path tests/field/Cargo.toml
     cargo run --release --quiet --locked --manifest-path tests/field/Cargo.toml -- --short
+
+# Tests the layers with the limits of other crates.
+limits:
+    cargo test --quiet --locked --manifest-path tests/limits/Cargo.toml
 
 # Runs the tests by the command that the README gives.
 test:

@@ -1,5 +1,8 @@
 //! Limits in a stack: tower's limits, `governor`, `tower_governor` and `congestion-limiter`. In the
 //! documented order, their rejections open no circuit and cost no budget.
+//!
+//! `cargo test --manifest-path tests/limits/Cargo.toml`
+#![cfg(test)]
 
 mod congestion_limiter;
 mod governor;
