@@ -71,12 +71,13 @@ async fn a_rejection_response_keeps_the_error_type() {
 #[tokio::test(start_paused = true)]
 async fn a_rejection_response_does_not_call_the_service() {
     let circuit = Circuit::new(counted().open_when(first_failure()));
-    let inner = Scripted::<u16>::new([Answer(200)]);
+    let inner = Script::<_, u16, Oops>::new([succeed(200)]);
     let mut service = BreakerLayer::on(&circuit).respond_when_open(unavailable).layer(inner.clone());
     let ready = ready(&mut service).await;
     open(&circuit);
     assert_eq!(ready.call(()).await, Ok(503));
-    let mut stuck = BreakerLayer::on(&circuit).respond_when_open(unavailable).layer(Scripted::<u16>::new([Stuck]));
+    let mut stuck =
+        BreakerLayer::on(&circuit).respond_when_open(unavailable).layer(Script::<_, u16, Oops>::new([not_ready()]));
     assert_eq!(ready_and_call(&mut stuck, ()).await, Ok(503), "and not polled");
     assert_eq!(inner.calls(), 0);
 }
@@ -92,7 +93,7 @@ async fn a_rejection_response_is_not_retried_and_costs_no_budget() {
         Ok(500..) | Err(_) => Verdict::transient(),
         Ok(_) => Verdict::Success,
     };
-    let inner = Scripted::<u16>::new([Answer(200)]);
+    let inner = Script::<_, u16, Oops>::new([succeed(200)]);
     let mut service = ServiceBuilder::new()
         .layer(RetryLayer::new(retry.classify(failing)))
         .layer(BreakerLayer::on(&circuit).respond_when_open(unavailable))
@@ -113,7 +114,7 @@ async fn a_fallback_recognises_a_rejection_response() {
         .layer(FallbackLayer::from_fn(backup))
         .layer(RetryLayer::new(RetryConfig::default().idempotent()))
         .layer(BreakerLayer::on(&circuit).respond_when_open(|_: &Rejection| Cause::Permanent))
-        .service(Scripted::<_>::new([Hang]));
+        .service(Script::<_, _, Oops>::new([hang()]));
     let expected = Cause::Rejected { retry_in: Some(HALF_A_MINUTE) };
     assert_eq!(ready_and_call(&mut service, ()).await.unwrap(), expected);
 }
@@ -124,7 +125,7 @@ async fn a_rejection_response_is_neutral_to_an_outer_breaker() {
     let mut service = ServiceBuilder::new()
         .layer(BreakerLayer::on(&outer))
         .layer(BreakerLayer::on(&inner).respond_when_open(unavailable))
-        .service(Scripted::<u16>::new([Hang]));
+        .service(Script::<_, u16, Oops>::new([hang()]));
     assert_eq!(ready_and_call(&mut service, ()).await.unwrap(), 503);
     assert_eq!(ended_calls(&outer), [0, 0, 1, 0]);
 }
@@ -133,7 +134,7 @@ async fn a_rejection_response_is_neutral_to_an_outer_breaker() {
 #[tokio::test(start_paused = true)]
 async fn a_discarded_rejection_response_does_not_mark_the_outcome() {
     let (circuit, outer) = (opened(), Circuit::new(counted()));
-    let client = BreakerLayer::on(&circuit).respond_when_open(unavailable).layer(Scripted::<u16>::new([Hang]));
+    let client = BreakerLayer::on(&circuit).respond_when_open(unavailable).layer(Script::<_, u16, Oops>::new([hang()]));
     let handler = service_fn(move |()| {
         let mut client = client.clone();
         async move {
@@ -159,7 +160,7 @@ async fn repeated_calls_pass_the_half_open_limit() {
     open(&circuit);
     tokio::time::advance(HALF_A_MINUTE).await;
     let _lost = circuit.try_acquire().unwrap();
-    let mut service = BreakerLayer::on(&circuit).layer(Scripted::<_>::new([Answer("back")]));
+    let mut service = BreakerLayer::on(&circuit).layer(Script::<_, _, Oops>::new([succeed("back")]));
     let mut tried = 0;
     while ready_and_call(&mut service, ()).await.is_err() && tried < 99 {
         tokio::time::advance(secs(1)).await;
@@ -204,7 +205,7 @@ async fn a_waiting_breaker_takes_no_slot_before_the_service_is_ready() {
 async fn a_slot_taken_by_readiness_is_returned_if_unused() {
     let circuit = opened();
     tokio::time::advance(HALF_A_MINUTE).await;
-    let mut service = waiting(&circuit, Scripted::<&str>::new([Answer("back")]));
+    let mut service = waiting(&circuit, Script::<_, &str, Oops>::new([succeed("back")]));
     ready(&mut service).await;
     ready(&mut service).await;
     circuit.try_acquire().unwrap_err();
@@ -220,7 +221,7 @@ async fn the_time_between_ready_and_call_is_not_measured() {
         let config = counted().open_when(slow.clone()).on_cancelled(CancelledCalls::FailureAfter(secs(1)));
         let circuit = Circuit::new(config);
         circuit.set_mode(mode);
-        let mut service = waiting(&circuit, Scripted::<&str>::new([Answer("at once")]));
+        let mut service = waiting(&circuit, Script::<_, &str, Oops>::new([succeed("at once")]));
         ready(&mut service).await;
         tokio::time::advance(secs(9)).await;
         if used {
@@ -235,7 +236,7 @@ async fn the_time_between_ready_and_call_is_not_measured() {
 #[tokio::test(start_paused = true)]
 async fn readiness_is_kept_until_used_and_clones_start_without() {
     let circuit = Circuit::new(counted().open_when(first_failure()));
-    let mut service = task::spawn(waiting(&circuit, Scripted::<&str>::new([Answer("done")])));
+    let mut service = task::spawn(waiting(&circuit, Script::<_, &str, Oops>::new([succeed("done")])));
     assert_ready_ok!(service.enter(|cx, mut service| poll_ready(&mut *service, cx)));
     open(&circuit);
     let mut clone = task::spawn(service.clone());
@@ -251,7 +252,7 @@ async fn readiness_is_kept_until_used_and_clones_start_without() {
 async fn one_of_many_waiting_calls_probes_and_then_all_are_admitted() {
     let circuit = opened();
     let began = Instant::now();
-    let inner = Scripted::<&str>::new([Late(secs(5), Ok("probed")), Answer("back")]);
+    let inner = Script::<_, &str, Oops>::new([succeed("probed").after(secs(5)), succeed("back")]);
     let service = waiting(&circuit, inner.clone());
     let calls: Vec<_> = (0..20).map(|_| tokio::spawn(service.clone().oneshot(()))).collect();
     tokio::time::sleep(secs(34)).await;
@@ -268,7 +269,7 @@ async fn one_of_many_waiting_calls_probes_and_then_all_are_admitted() {
 async fn a_waiting_service_wakes_when_the_circuit_is_reset() {
     let circuit = opened();
     circuit.force_open();
-    let call = tokio::spawn(waiting(&circuit, Scripted::<&str>::new([Answer("back")])).oneshot(()));
+    let call = tokio::spawn(waiting(&circuit, Script::<_, &str, Oops>::new([succeed("back")])).oneshot(()));
     tokio::time::sleep(secs(3_600)).await;
     assert!(!call.is_finished());
     circuit.set_mode(Mode::Auto);
@@ -279,7 +280,7 @@ async fn a_waiting_service_wakes_when_the_circuit_is_reset() {
 #[tokio::test(start_paused = true)]
 async fn a_waiting_service_works_behind_a_buffer() {
     let circuit = opened();
-    let inner = Scripted::<&str>::new([Fail(Oops(1)), Answer("back")]);
+    let inner = Script::<_, &str, Oops>::new([fail(Oops(1)), succeed("back")]);
     let service = ServiceBuilder::new().buffer(8).service(waiting(&circuit, inner.clone()));
     let calls: Vec<_> = (0..3).map(|_| tokio::spawn(service.clone().oneshot(()))).collect();
     let mut answers = Vec::new();
@@ -293,7 +294,7 @@ async fn a_waiting_service_works_behind_a_buffer() {
 #[tokio::test(start_paused = true)]
 async fn a_balancer_selects_a_service_with_a_closed_circuit() {
     let (down, up) = (opened(), Circuit::new(counted()));
-    let inner = [Scripted::<&str>::new([Answer("was down")]), Scripted::new([Answer("up")])];
+    let inner = [Script::<_, &str, Oops>::new([succeed("was down")]), Script::new([succeed("up")])];
     let mut services = [waiting(&down, inner[0].clone()), waiting(&up, inner[1].clone())];
     for _ in 0..9 {
         let [one, other] = &mut services;

@@ -161,7 +161,7 @@ async fn a_body_breaker_that_rejects_keeps_no_place() {
 #[tokio::test(start_paused = true)]
 async fn a_service_that_fails_to_get_ready_keeps_no_place() {
     let (circuit, (place, limit)) = (closed(), place());
-    let inner = limit.layer(Scripted::<u16>::new([Unready(Oops(1)), Answer(200)]));
+    let inner = limit.layer(Script::<_, u16, Oops>::new([readiness_error(Oops(1)), succeed(200)]));
     let mut service = BreakerLayer::on(&circuit).layer(inner).clone();
     assert!(poll(&mut service).is_ready());
     assert_eq!(place.available_permits(), 1, "before the call that fails");
@@ -172,7 +172,7 @@ async fn a_service_that_fails_to_get_ready_keeps_no_place() {
 /// The backup may be behind the same limit as the primary.
 #[tokio::test(start_paused = true)]
 async fn a_primary_that_fails_to_get_ready_frees_its_place() {
-    let limit = ConcurrencyLimit::new(Scripted::new([Unready(Oops(1)), Answer(200)]), 1);
+    let limit = ConcurrencyLimit::new(Script::new([readiness_error(Oops(1)), succeed(200)]), 1);
     let mut service = FallbackLayer::new(limit.clone()).layer(limit).clone();
     let answered = tokio::time::timeout(secs(1), ready_and_call(&mut service, ())).await;
     assert!(matches!(answered, Ok(Ok(200))), "{answered:?}");

@@ -87,18 +87,18 @@ fn no_setter_turns_a_success_into_a_failure() {
 async fn a_servers_delay_never_makes_a_retry() {
     for verdict in [Verdict::Success, Verdict::Neutral, Verdict::permanent(), Verdict::rejected(None)] {
         let asked = verdict.retry_after(secs(2));
-        let inner = Scripted::<&str>::new([Fail(Oops(1)), Answer("yes")]);
+        let inner = Script::<_, &str, Oops>::new([fail(Oops(1)), succeed("yes")]);
         let mut retry = RetryLayer::new(RetryConfig::default().classify(move |_| asked)).layer(inner.clone());
         assert_eq!(ready_and_call(&mut retry, ()).await, Err(Oops(1)));
         assert_eq!(inner.calls(), 1, "{asked:?}");
     }
 
-    let inner = Scripted::<&str>::new([Fail(Oops(1)), Answer("yes")]);
+    let inner = Script::<_, &str, Oops>::new([fail(Oops(1)), succeed("yes")]);
     let none_left = RetryConfig::default().retries(0).classify_errors(|_| Verdict::transient().retry_after(secs(2)));
     assert_eq!(ready_and_call(&mut RetryLayer::new(none_left).layer(inner.clone()), ()).await, Err(Oops(1)));
     assert_eq!(inner.calls(), 1);
 
-    let inner = Scripted::<&str>::new([Fail(Oops(1)), Answer("yes")]);
+    let inner = Script::<_, &str, Oops>::new([fail(Oops(1)), succeed("yes")]);
     let refined = RetryConfig::default()
         .retry_after_jitter(Ratio::new(0.0).unwrap())
         .classify_errors(|_| Verdict::transient().retry_after(secs(7)));
@@ -161,7 +161,7 @@ async fn closures_of_each_kind_work_with_types() {
         Oops(1) => Verdict::transient(),
         _ => Verdict::permanent(),
     });
-    let inner = Scripted::new([Fail(Oops(1)), Fail(Oops(2)), Answer(5)]);
+    let inner = Script::new([fail(Oops(1)), fail(Oops(2)), succeed(5)]);
     assert_eq!(ready_and_call(&mut serve(RetryLayer::new(config).layer(inner.clone())), 0).await, Err(Oops(2)));
     assert_eq!(inner.calls(), 2);
 
@@ -174,7 +174,7 @@ async fn closures_of_each_kind_work_with_types() {
         },
     );
     for (request, calls) in [(2, 4), (3, 1)] {
-        let inner = Scripted::<u64>::new([Fail(Oops(1))]);
+        let inner = Script::<_, u64, Oops>::new([fail(Oops(1))]);
         let _ = ready_and_call(&mut serve(RetryLayer::new(config.clone()).layer(inner.clone())), request).await;
         assert_eq!(inner.calls(), calls, "request {request}");
     }
@@ -182,7 +182,7 @@ async fn closures_of_each_kind_work_with_types() {
 
 #[tokio::test(start_paused = true)]
 async fn a_closure_without_an_opinion_leaves_the_default() {
-    let inner = Scripted::new([Fail(Oops(1)), Fail(Oops(9)), Answer("yes")]);
+    let inner = Script::new([fail(Oops(1)), fail(Oops(9)), succeed("yes")]);
     let config = RetryConfig::default().classify_errors(|error: &Oops| (error.0 == 9).then(Verdict::permanent));
     let config = config.idempotent();
     assert_eq!(ready_and_call(&mut RetryLayer::new(config).layer(inner.clone()), ()).await, Err(Oops(9)));

@@ -37,7 +37,8 @@ struct Upload(&'static str);
 
 #[tokio::test]
 async fn a_success_passes_through_without_the_backup() {
-    let (primary, backup) = (Scripted::<_>::new([Answer("primary")]), Scripted::<_>::new([Answer("backup")]));
+    let (primary, backup) =
+        (Script::<_, _, Oops>::new([succeed("primary")]), Script::<_, _, Oops>::new([succeed("backup")]));
     let events = EventLog::default();
     let layer = FallbackLayer::new(backup.clone()).observe(events.observer());
     assert_eq!(ready_and_call(&mut layer.layer(primary), ()).await, Ok("primary"));
@@ -46,7 +47,7 @@ async fn a_success_passes_through_without_the_backup() {
 
 #[tokio::test]
 async fn a_neutral_outcome_passes_through_unchanged() {
-    let primary = Scripted::<&str>::new([Fail(Oops(1))]);
+    let primary = Script::<_, &str, Oops>::new([fail(Oops(1))]);
     let neutral = FallbackLayer::value("backup").classify(|_: Result<&&str, &Oops>| Verdict::Neutral);
     let error = ready_and_call(&mut neutral.layer(primary), ()).await.unwrap_err();
     assert_eq!(error, FallbackError::Primary(Oops(1)));
@@ -55,7 +56,7 @@ async fn a_neutral_outcome_passes_through_unchanged() {
 
 #[tokio::test]
 async fn a_failure_calls_the_backup_with_the_same_request() {
-    let primary = Scripted::<&str>::new([Fail(Oops(1))]);
+    let primary = Script::<_, &str, Oops>::new([fail(Oops(1))]);
     let backup = service_fn(|request: &'static str| async move { Ok::<_, Infallible>(request) });
     let events = EventLog::default();
     let layer = FallbackLayer::new(backup).name("prices").observe(events.observer());
@@ -67,7 +68,7 @@ async fn a_failure_calls_the_backup_with_the_same_request() {
 /// tower-fallback: a readiness error of the primary didn't cause a fallback.
 #[tokio::test]
 async fn a_readiness_error_calls_the_backup() {
-    let primary = Scripted::new([Unready(Oops(1)), Answer("primary")]);
+    let primary = Script::new([readiness_error(Oops(1)), succeed("primary")]);
     let mut service = FallbackLayer::value("backup").layer(primary.clone());
     assert_eq!(ready_and_call(&mut service, ()).await, Ok("backup"));
     assert_eq!(primary.calls(), 0);
@@ -88,7 +89,7 @@ async fn it_is_ready_when_the_primary_is() {
 /// `Clone`.
 #[tokio::test]
 async fn values_and_functions_need_no_copy_of_the_request() {
-    let primary = || Scripted::<&str>::new([Fail(Oops(1))]);
+    let primary = || Script::<_, &str, Oops>::new([fail(Oops(1))]);
     let mut value = FallbackLayer::value("value").layer(primary());
     assert_eq!(ready_and_call(&mut value, Upload("file")).await, Ok("value"));
     let function = |_: PrimaryFailure<'_, &'static str, Oops>| async { Ok::<_, Infallible>("function") };
@@ -102,7 +103,7 @@ async fn a_function_receives_the_request_and_the_failure() {
         let answer = format!("{request}: {}, {:?}", failed.cause, failed.outcome);
         async move { Ok::<_, Infallible>(answer) }
     });
-    let mut service = layer.layer(Scripted::<String>::new([Fail(Oops(1))]));
+    let mut service = layer.layer(Script::<_, String, Oops>::new([fail(Oops(1))]));
     assert_eq!(ready_and_call(&mut service, "hello").await.unwrap(), "hello: the call failed, Err(Oops(1))");
 }
 
@@ -115,7 +116,7 @@ async fn a_classifier_can_report_a_rejection_of_the_primary() {
         async move { Ok::<_, Infallible>(cause) }
     });
     let layer = events.classify(move |_: Result<&Cause, &Oops>| verdict);
-    let answer = ready_and_call(&mut layer.layer(Scripted::<Cause>::new([Fail(Oops(1))])), ()).await;
+    let answer = ready_and_call(&mut layer.layer(Script::<_, Cause, Oops>::new([fail(Oops(1))])), ()).await;
     assert_eq!(answer, Ok(Cause::Rejected { retry_in: Some(secs(3)) }));
 }
 
@@ -128,11 +129,11 @@ async fn the_backup_receives_the_cause() {
         recorder.lock().unwrap().push(failed.cause);
         async { Ok::<_, Infallible>("backup") }
     });
-    let failing = || Scripted::<&str>::new([Fail(Oops(1))]);
+    let failing = || Script::<_, &str, Oops>::new([fail(Oops(1))]);
     let retry = || RetryConfig::default().idempotent().backoff(Backoff::fixed(secs(1)));
 
     let _ = ready_and_call(&mut fallback.layer(failing()), ()).await;
-    let _ = ready_and_call(&mut fallback.layer(Scripted::<&str>::new([Unready(Oops(1))])), ()).await;
+    let _ = ready_and_call(&mut fallback.layer(Script::<_, &str, Oops>::new([readiness_error(Oops(1))])), ()).await;
     let permanent = |_: Result<&&'static str, &Oops>| Verdict::permanent();
     let _ = ready_and_call(&mut fallback.clone().classify(permanent).layer(failing()), ()).await;
     let _ = ready_and_call(&mut fallback.layer(RetryLayer::new(retry()).layer(failing())), ()).await;
@@ -143,7 +144,9 @@ async fn the_backup_receives_the_cause() {
     let _ = ready_and_call(&mut fallback.layer(RetryLayer::new(broke).layer(failing())), ()).await;
     let late = retry().timeouts(Timeouts::request(secs(1)).on_timeout(|_| Err(Oops(408))));
     let _ = ready_and_call(&mut fallback.layer(RetryLayer::new(late.clone()).layer(failing())), ()).await;
-    let _ = ready_and_call(&mut fallback.layer(RetryLayer::new(late).layer(Scripted::<&str>::new([Hang]))), ()).await;
+    let _ =
+        ready_and_call(&mut fallback.layer(RetryLayer::new(late).layer(Script::<_, &str, Oops>::new([hang()]))), ())
+            .await;
     let once = RetryLayer::new(retry()).copy_request_with(|(): &()| None);
     let _ = ready_and_call(&mut fallback.layer(once.layer(failing())), ()).await;
 
@@ -173,14 +176,14 @@ async fn the_backup_receives_a_rejection_with_its_time() {
     // The predicate returns false for everything, but a rejection is recognised before any
     // classifier is called.
     let layer = FallbackLayer::value("backup").when(|_: Result<&&str, &Oops>| false).observe(events.observer());
-    let mut service = layer.layer(BreakerLayer::on(&circuit).layer(Scripted::<_>::new([Answer("primary")])));
+    let mut service = layer.layer(BreakerLayer::on(&circuit).layer(Script::<_, _, Oops>::new([succeed("primary")])));
     assert_eq!(ready_and_call(&mut service, ()).await, Ok("backup"));
     assert!(events.last_has(&["FallbackCalled", "Rejected { retry_in: Some(20s) }"]), "{events:?}");
 }
 
 #[tokio::test]
 async fn a_predicate_decides_when_the_backup_is_called() {
-    let primary = Scripted::<u16>::new([Answer(404), Answer(503), Fail(Oops(1)), Fail(Oops(2))]);
+    let primary = Script::<_, u16, Oops>::new([succeed(404), succeed(503), fail(Oops(1)), fail(Oops(2))]);
     let layer = FallbackLayer::value(0).when(|outcome: Result<&u16, &Oops>| matches!(outcome, Ok(503) | Err(Oops(2))));
     let mut service = layer.layer(primary);
     assert_eq!(ready_and_call(&mut service, ()).await, Ok(404));
@@ -193,7 +196,7 @@ async fn a_predicate_decides_when_the_backup_is_called() {
 async fn the_backup_is_called_when_it_is_ready() {
     let (backup, mut handle) = mock::pair::<&str, &str>();
     handle.allow(0);
-    let mut service = FallbackLayer::new(backup).layer(Scripted::<&str>::new([Fail(Oops(1))]));
+    let mut service = FallbackLayer::new(backup).layer(Script::<_, &str, Oops>::new([fail(Oops(1))]));
     let mut call = spawn(ready_and_call(&mut service, "hello"));
     assert_pending!(call.poll());
     let mut cx = Context::from_waker(Waker::noop());
@@ -210,8 +213,8 @@ async fn the_backup_is_called_when_it_is_ready() {
 /// tower-resilience: callers queued behind a mutex until the backup was ready.
 #[tokio::test]
 async fn two_callers_do_not_queue_for_the_backup() {
-    let backup = Scripted::<_>::new([Answer("backup")]);
-    let primary = Scripted::<&str>::new([Fail(Oops(1))]);
+    let backup = Script::<_, _, Oops>::new([succeed("backup")]);
+    let primary = Script::<_, &str, Oops>::new([fail(Oops(1))]);
     let layer = FallbackLayer::new(FirstStuck { inner: backup, stuck: Arc::new(Mutex::new(true)) });
     let (mut one, mut other) = (layer.layer(primary.clone()), layer.layer(primary));
     let mut first = spawn(ready_and_call(&mut one, ()));
@@ -250,9 +253,12 @@ impl<S: Service<()>> Service<()> for FirstStuck<S> {
 #[tokio::test]
 async fn both_errors_are_accessible() {
     let events = EventLog::default();
-    for backup in [Scripted::<&str>::new([Fail(Oops(2))]), Scripted::<&str>::new([Unready(Oops(2))])] {
+    for backup in
+        [Script::<_, &str, Oops>::new([fail(Oops(2))]), Script::<_, &str, Oops>::new([readiness_error(Oops(2))])]
+    {
         let layer = FallbackLayer::new(backup).observe(events.observer());
-        let error = ready_and_call(&mut layer.layer(Scripted::<&str>::new([Fail(Oops(1))])), ()).await.unwrap_err();
+        let error =
+            ready_and_call(&mut layer.layer(Script::<_, &str, Oops>::new([fail(Oops(1))])), ()).await.unwrap_err();
         assert_eq!((error.primary(), error.backup()), (&Oops(1), Some(&Oops(2))));
         assert_eq!(error.to_string(), "oops 1, and the fallback failed: oops 2");
         assert_eq!(error.source().unwrap().to_string(), "oops 1");
@@ -263,8 +269,9 @@ async fn both_errors_are_accessible() {
 
 #[tokio::test]
 async fn a_failed_response_comes_back_when_the_backup_fails() {
-    let layer = FallbackLayer::new(Scripted::<u16>::new([Fail(Oops(2))])).when(|r: Result<&u16, &Oops>| r == Ok(&503));
-    let mut service = layer.layer(Scripted::<u16>::new([Answer(503)]));
+    let layer =
+        FallbackLayer::new(Script::<_, u16, Oops>::new([fail(Oops(2))])).when(|r: Result<&u16, &Oops>| r == Ok(&503));
+    let mut service = layer.layer(Script::<_, u16, Oops>::new([succeed(503)]));
     assert_eq!(ready_and_call(&mut service, ()).await, Ok(503), "the text has more than the backup's error");
 }
 
@@ -294,15 +301,15 @@ impl Future for Held {
 
 #[tokio::test]
 async fn three_backups_return_the_first_success() {
-    let failing = || Scripted::<&str>::new([Fail(Oops(1))]);
+    let failing = || Script::<_, &str, Oops>::new([fail(Oops(1))]);
     let events = EventLog::default();
-    let ladder = |second: Scripted<&'static str>| {
+    let ladder = |second: Script<(), &'static str, Oops>| {
         ServiceBuilder::new()
             .layer(FallbackLayer::value("third").name("outer").observe(events.observer()))
             .layer(FallbackLayer::new(second))
             .service(failing())
     };
-    assert_eq!(ready_and_call(&mut ladder(Scripted::new([Answer("second")])), ()).await, Ok("second"));
+    assert_eq!(ready_and_call(&mut ladder(Script::new([succeed("second")])), ()).await, Ok("second"));
     assert_eq!(events.count(""), 0);
     assert_eq!(ready_and_call(&mut ladder(failing()), ()).await, Ok("third"));
     assert!(events.last_has(&["FallbackCalled", "outer"]));
@@ -312,7 +319,7 @@ async fn three_backups_return_the_first_success() {
 /// failure.
 #[tokio::test(start_paused = true)]
 async fn the_last_backup_receives_the_first_failure() {
-    let failing = || Scripted::<&str>::new([Fail(Oops(1))]);
+    let failing = || Script::<_, &str, Oops>::new([fail(Oops(1))]);
     let events = EventLog::default();
     let mut ladder = ServiceBuilder::new()
         .layer(FallbackLayer::value("third").observe(events.observer()))
@@ -325,7 +332,7 @@ async fn the_last_backup_receives_the_first_failure() {
 
 #[tokio::test]
 async fn merged_errors_keep_the_services_error_type() {
-    let failing = |n| Scripted::<&str>::new([Fail(Oops(n))]);
+    let failing = |n| Script::<_, &str, Oops>::new([fail(Oops(n))]);
     let events = EventLog::default();
     let mut ladder = ServiceBuilder::new()
         .layer(FallbackLayer::new(failing(3)).name("outer").observe(events.observer()).merge_errors(|_, last| last))
@@ -343,11 +350,12 @@ async fn merged_errors_keep_the_services_error_type() {
 
 #[tokio::test]
 async fn an_error_excluded_by_the_predicate_is_passed_on() {
-    let replica = Scripted::<&str>::new([Answer("replica")]);
+    let replica = Script::<_, &str, Oops>::new([succeed("replica")]);
     let layer =
         FallbackLayer::new(replica.clone()).when(|_: Result<&_, &Oops>| false).merge_errors(|_, _: Oops| Oops(99));
     let ladder = ServiceBuilder::new().layer(ReportLayer).layer(FallbackLayer::value("last").name("last")).layer(layer);
-    let answered = ready_and_call(&mut ladder.service(Scripted::<&str>::new([Fail(Oops(1))])), ()).await.unwrap();
+    let answered =
+        ready_and_call(&mut ladder.service(Script::<_, &str, Oops>::new([fail(Oops(1))])), ()).await.unwrap();
     assert_eq!((answered.response, replica.calls()), ("last", 0));
     assert_eq!(
         (answered.report.fallback_depth(), answered.report.failed_fallbacks()),
@@ -362,8 +370,8 @@ async fn an_error_excluded_by_the_predicate_is_passed_on() {
 async fn the_outcome_of_a_backup_after_a_rejection_is_classified() {
     let circuit = Circuit::new(BreakerConfig::default().fixed().open_when(TripRule::consecutive(1).unwrap()));
     circuit.try_acquire().unwrap().failure();
-    let replica = Scripted::<&str>::new([Fail(Oops(1)), Fail(Oops(2))]);
-    let rejected = BreakerLayer::on(&circuit).layer(Scripted::<_>::new([Answer("primary")]));
+    let replica = Script::<_, &str, Oops>::new([fail(Oops(1)), fail(Oops(2))]);
+    let rejected = BreakerLayer::on(&circuit).layer(Script::<_, _, Oops>::new([succeed("primary")]));
     let hopeful = |outcome: Result<&_, &BreakerError<Oops>>| outcome != Err(&BreakerError::Inner(Oops(2)));
     let mut ladder = ServiceBuilder::new()
         .layer(FallbackLayer::value("last").when(hopeful).merge_errors(|primary, _: Infallible| primary))
@@ -440,7 +448,7 @@ async fn a_call_waits_as_a_task_while_another_clones_the_backup() {
             left.lock().unwrap().recv().unwrap();
         }
     }));
-    let primary = Scripted::<&str>::new([Fail(Oops(1)), Fail(Oops(2))]);
+    let primary = Script::<_, &str, Oops>::new([fail(Oops(1)), fail(Oops(2))]);
     let mut service = FallbackLayer::new(backup).layer(primary);
     let mut other = service.clone();
     is_slow.store(true, SeqCst);
@@ -480,7 +488,7 @@ async fn a_waker_that_panics_leaves_no_other_call_asleep() {
             left.lock().unwrap().recv().unwrap();
         }
     }));
-    let primary = Scripted::<&str>::new([Fail(Oops(1)), Fail(Oops(2)), Fail(Oops(3))]);
+    let primary = Script::<_, &str, Oops>::new([fail(Oops(1)), fail(Oops(2)), fail(Oops(3))]);
     let mut service = FallbackLayer::new(backup).layer(primary);
     let (mut other, mut third) = (service.clone(), service.clone());
     is_slow.store(true, SeqCst);
@@ -503,7 +511,7 @@ async fn a_panic_while_the_backup_is_cloned_costs_one_call() {
     let panics = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&panics);
     let backup = Cloning(Arc::new(move || assert!(!asked.load(SeqCst), "panic for the test")));
-    let primary = Scripted::<&str>::new([Fail(Oops(1)), Fail(Oops(2))]);
+    let primary = Script::<_, &str, Oops>::new([fail(Oops(1)), fail(Oops(2))]);
     let mut service = FallbackLayer::new(backup).layer(primary);
     panics.store(true, SeqCst);
     let mut call = spawn(service.call_when_ready(()));

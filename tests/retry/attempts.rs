@@ -25,7 +25,7 @@ fn judged_by(verdict: Verdict) -> RetryConfig<impl Classifier<(), &'static str, 
 
 #[tokio::test(start_paused = true)]
 async fn a_success_passes_through_with_one_call() {
-    let inner = Scripted::<_>::new([Answer("yes")]);
+    let inner = Script::<_, _, Oops>::new([succeed("yes")]);
     let events = EventLog::default();
     let config = RetryConfig::default().idempotent().observe(events.observer());
     let mut retry = RetryLayer::new(config).layer(inner.clone());
@@ -37,7 +37,7 @@ async fn a_success_passes_through_with_one_call() {
 
 #[tokio::test(start_paused = true)]
 async fn a_success_ends_the_attempts() {
-    let inner = Scripted::new([Fail(Oops(1)), Fail(Oops(2)), Answer("yes")]);
+    let inner = Script::new([fail(Oops(1)), fail(Oops(2)), succeed("yes")]);
     let events = EventLog::default();
     let config = RetryConfig::default().idempotent().observe(events.observer());
     let mut retry = RetryLayer::new(config).layer(inner.clone());
@@ -48,7 +48,8 @@ async fn a_success_ends_the_attempts() {
 
 #[tokio::test(start_paused = true)]
 async fn the_last_error_comes_back_unchanged() {
-    let inner = Scripted::<&str>::new([Fail(Oops(1)), Fail(Oops(2)), Fail(Oops(3)), Fail(Oops(4)), Fail(Oops(5))]);
+    let inner =
+        Script::<_, &str, Oops>::new([fail(Oops(1)), fail(Oops(2)), fail(Oops(3)), fail(Oops(4)), fail(Oops(5))]);
     let events = EventLog::default();
     let config = RetryConfig::default().idempotent().observe(events.observer());
     let mut retry = RetryLayer::new(config).layer(inner.clone());
@@ -59,7 +60,7 @@ async fn the_last_error_comes_back_unchanged() {
 
 #[tokio::test(start_paused = true)]
 async fn no_retries_are_one_attempt() {
-    let inner = Scripted::<&str>::new([Fail(Oops(1))]);
+    let inner = Script::<_, &str, Oops>::new([fail(Oops(1))]);
     let mut retry = RetryLayer::new(RetryConfig::default().idempotent().retries(0)).layer(inner.clone());
     assert_eq!(ready_and_call(&mut retry, ()).await, Err(Oops(1)));
     assert_eq!(inner.calls(), 1);
@@ -74,7 +75,7 @@ async fn permanent_failures_are_not_retried() {
         (Verdict::Success, None),
     ];
     for (verdict, cause) in cases {
-        let inner = Scripted::<&str>::new([Fail(Oops(1)), Answer("not called")]);
+        let inner = Script::<_, &str, Oops>::new([fail(Oops(1)), succeed("not called")]);
         let events = EventLog::default();
         let mut retry = RetryLayer::new(judged_by(verdict).observe(events.observer())).layer(inner.clone());
         assert_eq!(ready_and_call(&mut retry, ()).await, Err(Oops(1)), "{verdict:?}");
@@ -89,7 +90,7 @@ async fn permanent_failures_are_not_retried() {
 #[tokio::test(start_paused = true)]
 async fn throttled_and_timed_out_attempts_are_retried() {
     for verdict in [Verdict::transient(), Verdict::throttled(), Verdict::timed_out()] {
-        let inner = Scripted::new([Fail(Oops(1)), Answer("yes")]);
+        let inner = Script::new([fail(Oops(1)), succeed("yes")]);
         let mut retry = RetryLayer::new(judged_by(verdict)).layer(inner.clone());
         assert_eq!(ready_and_call(&mut retry, ()).await, Ok("yes"), "{verdict:?}");
     }
@@ -97,7 +98,7 @@ async fn throttled_and_timed_out_attempts_are_retried() {
 
 #[tokio::test(start_paused = true)]
 async fn a_response_can_be_a_failure() {
-    let inner = Scripted::<u16>::new([Answer(503), Answer(200)]);
+    let inner = Script::<_, u16, Oops>::new([succeed(503), succeed(200)]);
     let config = RetryConfig::default().classify(|outcome: Result<&u16, &Oops>| match outcome {
         Ok(503) => Verdict::transient(),
         _ => Verdict::Success,
@@ -122,7 +123,7 @@ async fn the_checks_are_ordered_and_the_budget_is_last() {
                 .timeouts(Timeouts::request(ms(left)).on_timeout(|_| Err(Oops(0))))
                 .observe(events.observer());
             let layer = RetryLayer::new(config).copy_request_with(move |(): &()| kept.then_some(()));
-            let mut retry = layer.layer(Scripted::<&str>::new([Fail(Oops(1))]));
+            let mut retry = layer.layer(Script::<_, &str, Oops>::new([fail(Oops(1))]));
             assert_eq!(ready_and_call(&mut retry, ()).await, Err(Oops(1)));
             let stopped =
                 ["Permanent", "AttemptsExhausted", "RetryAfterTooLong", "NotReplayable", "Deadline", "Budget"]
@@ -188,7 +189,7 @@ async fn the_classifier_remembers_the_request() {
             }
         }
     }
-    let inner = Scripted::new([Fail(Oops(1)), Fail(Oops(2)), Answer("read")]);
+    let inner = Script::new([fail(Oops(1)), fail(Oops(2)), succeed("read")]);
     let mut retry = RetryLayer::new(RetryConfig::default().classifier(ReadsOnly)).layer(inner.clone());
     assert_eq!(ready_and_call(&mut retry, "write").await, Err(Oops(1)));
     assert_eq!(ready_and_call(&mut retry, "read").await, Ok("read"));
@@ -218,7 +219,7 @@ async fn a_custom_policy_decides() {
         }
     }
     let attempts = Arc::default();
-    let inner = Scripted::<&str>::new([Fail(Oops(3)), Fail(Oops(5)), Fail(Oops(7))]);
+    let inner = Script::<_, &str, Oops>::new([fail(Oops(3)), fail(Oops(5)), fail(Oops(7))]);
     let mut retry = RetryLayer::with(WaitsErrorSeconds(Arc::clone(&attempts))).layer(inner.clone());
     assert_eq!(ready_and_call(&mut retry, 2).await, Err(Oops(7)));
     assert_eq!(*attempts.lock().unwrap(), [1, 2, 3]);
@@ -228,7 +229,7 @@ async fn a_custom_policy_decides() {
 #[tokio::test(start_paused = true)]
 async fn the_waits_are_those_of_the_backoff() {
     let backoff = Backoff::exponential(ms(100)).max(ms(300)).jitter(Jitter::None);
-    let inner = Scripted::<&str>::new([Fail(Oops(1))]);
+    let inner = Script::<_, &str, Oops>::new([fail(Oops(1))]);
     let mut retry =
         RetryLayer::new(RetryConfig::default().idempotent().retries(4).backoff(backoff)).layer(inner.clone());
     assert_eq!(ready_and_call(&mut retry, ()).await, Err(Oops(1)));
@@ -240,8 +241,11 @@ async fn the_waits_are_those_of_the_backoff() {
 #[tokio::test(start_paused = true)]
 async fn a_retry_without_a_wait_is_made_at_once() {
     tokio::time::advance(std::time::Duration::from_micros(500)).await;
-    let mut retry = RetryLayer::new(RetryConfig::default().idempotent().backoff(Backoff::none()))
-        .layer(Scripted::new([Fail(Oops(1)), Fail(Oops(2)), Answer("yes")]));
+    let mut retry = RetryLayer::new(RetryConfig::default().idempotent().backoff(Backoff::none())).layer(Script::new([
+        fail(Oops(1)),
+        fail(Oops(2)),
+        succeed("yes"),
+    ]));
     let mut call = tokio_test::task::spawn(ready_and_call(&mut retry, ()));
     assert_eq!(tokio_test::assert_ready!(call.poll()), Ok("yes"));
 }
@@ -263,7 +267,8 @@ async fn the_waits_are_those_that_the_backoff_computes() {
                 }
             });
             let _ =
-                ready_and_call(&mut RetryLayer::new(config).layer(Scripted::<&str>::new([Fail(Oops(1))])), ()).await;
+                ready_and_call(&mut RetryLayer::new(config).layer(Script::<_, &str, Oops>::new([fail(Oops(1))])), ())
+                    .await;
             let expected: Vec<_> = backoff.delays(seed).take(5).collect();
             assert_eq!(*waits.lock().unwrap(), expected, "{jitter:?}, seed {seed}");
         }
@@ -274,7 +279,7 @@ async fn gaps_of(requests: usize, config: RetryConfig) -> Vec<Vec<std::time::Dur
     let layer = RetryLayer::new(config.without_budget());
     let mut all = Vec::new();
     for _ in 0..requests {
-        let inner = Scripted::<&str>::new([Fail(Oops(1))]);
+        let inner = Script::<_, &str, Oops>::new([fail(Oops(1))]);
         let _ = ready_and_call(&mut layer.layer(inner.clone()), ()).await;
         all.push(inner.gaps());
     }
@@ -341,7 +346,7 @@ async fn a_failed_response_is_drained_during_the_wait() {
     }
     let read = Arc::default();
     let config = RetryConfig::default().classifier(ReadsOn(Arc::clone(&read))).backoff(Backoff::fixed(secs(3)));
-    let inner = Scripted::new([Answer(1), Answer(5), Fail(Oops(1)), Answer(0)]);
+    let inner = Script::new([succeed(1), succeed(5), fail(Oops(1)), succeed(0)]);
     assert_eq!(ready_and_call(&mut RetryLayer::new(config).layer(inner.clone()), ()).await, Ok(0));
     assert_eq!(inner.gaps(), [secs(3); 3], "it changes no wait");
     tokio::time::sleep(secs(9)).await;
@@ -382,7 +387,7 @@ async fn an_unsafe_request_is_resent_only_if_provably_not_sent() {
         let events = EventLog::default();
         let config =
             RetryConfig::default().retries(1).classify(move |_: Result<&(), &Oops>| verdict).observe(events.observer());
-        let inner = Scripted::new([Fail(Oops(1))]);
+        let inner = Script::new([fail(Oops(1))]);
         ready_and_call(&mut RetryLayer::new(config).layer(inner.clone()), ()).await.unwrap_err();
         assert_eq!((inner.calls(), events.count("UnsafeToResend")), (calls, usize::from(calls == 1)), "{verdict:?}");
     }
@@ -392,6 +397,6 @@ async fn an_unsafe_request_is_resent_only_if_provably_not_sent() {
         Ok(_) => Verdict::Success,
         Err(_) => Verdict::transient().unsafe_to_resend(),
     });
-    let inner = Scripted::new([Unready(Oops(1)), Answer("yes")]);
+    let inner = Script::new([readiness_error(Oops(1)), succeed("yes")]);
     assert_eq!(ready_and_call(&mut RetryLayer::new(config).layer(inner), ()).await, Ok("yes"));
 }

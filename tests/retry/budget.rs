@@ -36,7 +36,7 @@ fn holding(tokens: u32) -> Arc<TokenBucket> {
 #[tokio::test(start_paused = true)]
 async fn a_share_of_a_fifth_holds_when_everything_fails() {
     for (share, reserve) in [(0.2, 10), (0.2, 0), (0.0, 3), (0.6, 0)] {
-        let inner = Scripted::<&str>::new([Fail(Oops(1))]);
+        let inner = Script::<_, &str, Oops>::new([fail(Oops(1))]);
         let mut retry = RetryLayer::new(config().shared_budget(bucket(share, reserve))).layer(inner.clone());
         for _ in 0..1000 {
             assert_eq!(ready_and_call(&mut retry, ()).await, Err(Oops(1)));
@@ -48,7 +48,7 @@ async fn a_share_of_a_fifth_holds_when_everything_fails() {
 
 #[tokio::test(start_paused = true)]
 async fn an_empty_budget_is_the_reason() {
-    let inner = Scripted::<&str>::new([Fail(Oops(1)), Fail(Oops(2))]);
+    let inner = Script::<_, &str, Oops>::new([fail(Oops(1)), fail(Oops(2))]);
     let events = EventLog::default();
     let config = config().shared_budget(bucket(0.0, 0)).observe(events.observer());
     assert_eq!(ready_and_call(&mut RetryLayer::new(config).layer(inner.clone()), ()).await, Err(Oops(1)));
@@ -57,7 +57,7 @@ async fn an_empty_budget_is_the_reason() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_budget_every_request_has_all_its_retries() {
-    let inner = Scripted::<&str>::new([Fail(Oops(1))]);
+    let inner = Script::<_, &str, Oops>::new([fail(Oops(1))]);
     let mut retry = RetryLayer::new(config().without_budget()).layer(inner.clone());
     for _ in 0..100 {
         let _ = ready_and_call(&mut retry, ()).await;
@@ -68,7 +68,7 @@ async fn without_a_budget_every_request_has_all_its_retries() {
 /// All services that one layer makes share its budget.
 #[tokio::test(start_paused = true)]
 async fn all_services_of_one_layer_share_its_budget() {
-    let inner = Scripted::<&str>::new([Fail(Oops(1))]);
+    let inner = Script::<_, &str, Oops>::new([fail(Oops(1))]);
     let layer = RetryLayer::new(config().budget(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(3)));
     for _ in 0..10 {
         let _ = ready_and_call(&mut layer.clone().layer(inner.clone()), ()).await;
@@ -152,7 +152,7 @@ async fn nested_retries_with_one_budget_deposit_once() {
         .layer(retry_on(&budget, 1))
         .layer(retry_on(&budget, 1))
         .layer(retry_on(&budget, 1))
-        .service(Scripted::<&str>::new([Fail(Oops(1))]));
+        .service(Script::<_, &str, Oops>::new([fail(Oops(1))]));
     let _ = ready_and_call(&mut retry, ()).await;
     assert_eq!(budget.both(), (1, 7));
     let _ = ready_and_call(&mut retry, ()).await;
@@ -163,7 +163,7 @@ async fn nested_retries_with_one_budget_deposit_once() {
 #[tokio::test(start_paused = true)]
 async fn a_request_deposits_once_with_a_retry_in_a_handler() {
     let budget = Arc::new(Counts::default());
-    let client = retry_on(&budget, 1).layer(Scripted::<&str>::new([Fail(Oops(1))]));
+    let client = retry_on(&budget, 1).layer(Script::<_, &str, Oops>::new([fail(Oops(1))]));
     let mut retry = retry_on(&budget, 1).layer(tower::service_fn(move |()| {
         let mut client = client.clone();
         async move {
@@ -178,10 +178,11 @@ async fn a_request_deposits_once_with_a_retry_in_a_handler() {
 #[tokio::test(start_paused = true)]
 async fn two_retries_with_two_budgets_deposit_in_each() {
     let (outer, inner) = (Arc::new(Counts::default()), Arc::new(Counts::default()));
-    let mut retry = ServiceBuilder::new()
-        .layer(retry_on(&outer, 1))
-        .layer(retry_on(&inner, 1))
-        .service(Scripted::<&str>::new([Fail(Oops(1))]));
+    let mut retry =
+        ServiceBuilder::new()
+            .layer(retry_on(&outer, 1))
+            .layer(retry_on(&inner, 1))
+            .service(Script::<_, &str, Oops>::new([fail(Oops(1))]));
     let _ = ready_and_call(&mut retry, ()).await;
     assert_eq!(outer.both(), (1, 1));
     assert_eq!(inner.both(), (2, 2), "each attempt of the outer retry is a request of the inner one");
@@ -196,7 +197,7 @@ async fn a_budget_in_between_does_not_hide_the_outer_one() {
         .layer(retry_on(&theirs, 0))
         .layer(RetryLayer::new(config().retries(0).without_budget()))
         .layer(retry_on(&ours, 1))
-        .service(Scripted::<&str>::new([Fail(Oops(1))]));
+        .service(Script::<_, &str, Oops>::new([fail(Oops(1))]));
     let _ = ready_and_call(&mut retry, ()).await;
     assert_eq!(ours.both().0, 1);
 }
@@ -204,7 +205,7 @@ async fn a_budget_in_between_does_not_hide_the_outer_one() {
 /// Envoy #30205: retries that waited in backoff escaped the budget.
 #[tokio::test(start_paused = true)]
 async fn retries_that_wait_are_counted() {
-    let inner = Scripted::<&str>::new([Fail(Oops(1))]);
+    let inner = Script::<_, &str, Oops>::new([fail(Oops(1))]);
     let budget = bucket(0.0, 3);
     let layer = RetryLayer::new(
         RetryConfig::default().idempotent().backoff(Backoff::fixed(secs(1))).shared_budget(budget.clone()),
@@ -219,7 +220,7 @@ async fn retries_that_wait_are_counted() {
 async fn a_token_reserved_for_a_wait_is_returned_on_drop() {
     for budget in [holding(3), bucket(0.0, 3)] {
         let config = RetryConfig::default().idempotent().backoff(Backoff::fixed(secs(1))).shared_budget(budget.clone());
-        let mut retry = RetryLayer::new(config).layer(Scripted::<&str>::new([Fail(Oops(1))]));
+        let mut retry = RetryLayer::new(config).layer(Script::<_, &str, Oops>::new([fail(Oops(1))]));
         let mut call = spawn(ready_and_call(&mut retry, ()));
         assert_pending!(call.poll());
         let left = budget.balance();
@@ -232,7 +233,7 @@ async fn a_token_reserved_for_a_wait_is_returned_on_drop() {
 async fn a_spent_token_is_kept_on_drop() {
     let budget = holding(2);
     let config = RetryConfig::default().idempotent().backoff(Backoff::fixed(secs(1))).shared_budget(budget.clone());
-    let inner = Scripted::<&str>::new([Fail(Oops(1)), Hang]);
+    let inner = Script::<_, &str, Oops>::new([fail(Oops(1)), hang()]);
     let mut retry = RetryLayer::new(config).layer(inner.clone());
     let mut call = spawn(ready_and_call(&mut retry, ()));
     assert_pending!(call.poll());
@@ -246,7 +247,7 @@ async fn a_spent_token_is_kept_on_drop() {
 #[tokio::test(start_paused = true)]
 async fn an_attempt_that_was_never_ready_costs_nothing() {
     let budget = holding(5);
-    let inner = Scripted::new([Fail(Oops(1)), Unready(Oops(2)), Unready(Oops(3)), Answer("yes")]);
+    let inner = Script::new([fail(Oops(1)), readiness_error(Oops(2)), readiness_error(Oops(3)), succeed("yes")]);
     let mut retry = RetryLayer::new(config().shared_budget(budget.clone())).layer(inner.clone());
     assert_eq!(ready_and_call(&mut retry, ()).await, Ok("yes"));
     assert_eq!((inner.calls(), budget.balance()), (2, 5), "one deposit, one withdrawal");
@@ -284,7 +285,7 @@ async fn an_exhausted_budget_does_not_end_a_first_attempt() {
     let retry = RetryLayer::new(config().shared_budget(budget.clone()));
     let mut running = spawn(retry.layer(slow).oneshot(()));
     assert_pending!(running.poll());
-    let failing = Scripted::<&str>::new([Fail(Oops(1))]);
+    let failing = Script::<_, &str, Oops>::new([fail(Oops(1))]);
     for _ in 0..100 {
         assert_eq!(ready_and_call(&mut retry.layer(failing.clone()), ()).await, Err(Oops(1)), "the call's own failure");
     }
@@ -327,7 +328,7 @@ async fn the_default_budget_pays_for_a_burst_of_single_failures() {
     for calls in [60, 110] {
         let layer = RetryLayer::new(RetryConfig::default().idempotent().without_observers());
         let call = |_| {
-            let inner = Scripted::new([Fail(Oops(503)), Answer("yes")]);
+            let inner = Script::new([fail(Oops(503)), succeed("yes")]);
             tokio::spawn(layer.layer(inner).call_when_ready(()))
         };
         let started: Vec<_> = (0..calls).map(call).collect();

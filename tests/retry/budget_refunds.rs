@@ -50,7 +50,7 @@ fn state(budget: &Arc<dyn Budget>) -> (u64, u64) {
 #[tokio::test(start_paused = true)]
 async fn a_drop_during_the_wait_returns_the_token() {
     for budget in buckets() {
-        let mut retry = RetryLayer::new(on(&budget)).layer(Scripted::<&str>::new([Fail(Oops(1))]));
+        let mut retry = RetryLayer::new(on(&budget)).layer(Script::<_, &str, Oops>::new([fail(Oops(1))]));
         let mut call = spawn(ready_and_call(&mut retry, ()));
         assert_pending!(call.poll());
         assert_eq!(state(&budget), (4, 1), "{budget:?}");
@@ -62,7 +62,7 @@ async fn a_drop_during_the_wait_returns_the_token() {
 #[tokio::test(start_paused = true)]
 async fn a_drop_before_readiness_returns_the_token() {
     for budget in buckets() {
-        let mut retry = RetryLayer::new(on(&budget)).layer(Scripted::<&str>::new([Fail(Oops(1)), Stuck]));
+        let mut retry = RetryLayer::new(on(&budget)).layer(Script::<_, &str, Oops>::new([fail(Oops(1)), not_ready()]));
         let mut call = spawn(ready_and_call(&mut retry, ()));
         assert_pending!(call.poll());
         tokio::time::advance(secs(2)).await;
@@ -77,7 +77,7 @@ async fn a_drop_before_readiness_returns_the_token() {
 async fn a_readiness_timeout_returns_the_token() {
     for budget in buckets() {
         let limits = Timeouts::request(secs(3)).on_timeout(|_| Err(Oops(408)));
-        let inner = Scripted::<&str>::new([Fail(Oops(1)), Stuck]);
+        let inner = Script::<_, &str, Oops>::new([fail(Oops(1)), not_ready()]);
         let mut retry = RetryLayer::new(on(&budget).timeouts(limits)).layer(inner);
         ServiceExt::<()>::ready(&mut retry).await.unwrap();
         let mut call = spawn(retry.call(()));
@@ -93,7 +93,7 @@ async fn a_readiness_timeout_returns_the_token() {
 #[tokio::test(start_paused = true)]
 async fn a_readiness_error_of_the_last_attempt_returns_the_token() {
     for budget in buckets() {
-        let inner = Scripted::<&str>::new([Fail(Oops(1)), Unready(Oops(2))]);
+        let inner = Script::<_, &str, Oops>::new([fail(Oops(1)), readiness_error(Oops(2))]);
         let mut retry = RetryLayer::new(on(&budget).retries(1).backoff(Backoff::none())).layer(inner);
         ServiceExt::<()>::ready(&mut retry).await.unwrap();
         let mut call = spawn(retry.call(()));
@@ -129,7 +129,7 @@ impl RequestReplay<()> for Lost {
 #[tokio::test(start_paused = true)]
 async fn a_lost_request_returns_the_token() {
     for budget in buckets() {
-        let inner = Scripted::<&str>::new([Fail(Oops(1))]);
+        let inner = Script::<_, &str, Oops>::new([fail(Oops(1))]);
         let mut retry = RetryLayer::new(on(&budget)).replay(Lost).layer(inner.clone());
         ServiceExt::<()>::ready(&mut retry).await.unwrap();
         let mut call = spawn(retry.call(()));
@@ -143,7 +143,7 @@ async fn a_lost_request_returns_the_token() {
 #[tokio::test(start_paused = true)]
 async fn a_rejected_attempt_returns_the_token() {
     for budget in buckets() {
-        let inner = Scripted::<&str>::new([Fail(Oops(1))]);
+        let inner = Script::<_, &str, Oops>::new([fail(Oops(1))]);
         let breaker = BreakerLayer::new(BreakerConfig::default().fixed().open_when(TripRule::consecutive(1).unwrap()));
         let mut service =
             ServiceBuilder::new().layer(RetryLayer::new(on(&budget))).layer(breaker).service(inner.clone());
@@ -156,7 +156,7 @@ async fn a_rejected_attempt_returns_the_token() {
 async fn a_retry_that_another_check_stops_withdraws_no_token() {
     for budget in buckets() {
         let config = || on(&budget).retries(1);
-        let fails = || Scripted::<&str>::new([Fail(Oops(1))]);
+        let fails = || Script::<_, &str, Oops>::new([fail(Oops(1))]);
         let limits = Timeouts::request(secs(1)).on_timeout(|_| Err(Oops(408)));
         let _ = ready_and_call(&mut RetryLayer::new(config().timeouts(limits)).layer(fails()), ()).await;
         let _ =
@@ -185,12 +185,12 @@ async fn a_panic_before_the_attempt_returns_the_token() {
         let observed = config().observe(|event: &Event<'_>| {
             assert!(!matches!(event, Event::RetryScheduled { .. }), "an observer");
         });
-        let mut retry = RetryLayer::new(observed).layer(Scripted::<&str>::new([Fail(Oops(1))]));
+        let mut retry = RetryLayer::new(observed).layer(Script::<_, &str, Oops>::new([fail(Oops(1))]));
         assert!(panics(ready_and_call(&mut retry, ())));
         assert_eq!(state(&budget), (5, 0), "no retry was made: {budget:?}");
 
         let classified = config().classify(|_: Result<&&str, &Oops>| -> Verdict { panic!("a classifier") });
-        let mut retry = RetryLayer::new(classified).layer(Scripted::new([Fail(Oops(1))]));
+        let mut retry = RetryLayer::new(classified).layer(Script::new([fail(Oops(1))]));
         assert!(panics(ready_and_call(&mut retry, ())));
         assert_eq!(state(&budget), (5, 0), "the first attempt costs nothing: {budget:?}");
 
@@ -218,9 +218,13 @@ async fn many_layers_can_share_one_budget() {
         let config = || on(&budget).backoff(Backoff::none()).retries(1);
         for _ in 0..3 {
             let _ =
-                ready_and_call(&mut RetryLayer::new(config()).layer(Scripted::<&str>::new([Fail(Oops(1))])), ()).await;
-            let _ = ready_and_call(&mut RetryLayer::new(config()).layer(Scripted::<u16>::new([Fail(Oops(1))])), "text")
-                .await;
+                ready_and_call(&mut RetryLayer::new(config()).layer(Script::<_, &str, Oops>::new([fail(Oops(1))])), ())
+                    .await;
+            let _ = ready_and_call(
+                &mut RetryLayer::new(config()).layer(Script::<_, u16, Oops>::new([fail(Oops(1))])),
+                "text",
+            )
+            .await;
         }
         let deposits = budget.stats();
         assert!(deposits.granted >= 5, "{budget:?}");
@@ -232,7 +236,7 @@ async fn many_layers_can_share_one_budget() {
 #[tokio::test(start_paused = true)]
 async fn a_gain_from_a_success_is_not_a_returned_token() {
     let bucket = Arc::new(CostBucket::capacity(25).unwrap());
-    let inner = Scripted::new([Fail(Oops(1)), Answer("yes")]);
+    let inner = Script::new([fail(Oops(1)), succeed("yes")]);
     let config = RetryConfig::default().idempotent().backoff(Backoff::none()).shared_budget(bucket.clone());
     assert_eq!(ready_and_call(&mut RetryLayer::new(config).layer(inner), ()).await, Ok("yes"));
     assert_eq!((bucket.tokens(), bucket.stats().granted), (25, 1));
@@ -282,7 +286,7 @@ async fn budget_calls(
 ) -> Vec<String> {
     let budget = Arc::new(CallLog::default());
     let config = RetryConfig::default().idempotent().backoff(Backoff::none()).retries(1).shared_budget(budget.clone());
-    let mut retry = RetryLayer::new(config.classify_errors(judge)).layer(Scripted::new(steps));
+    let mut retry = RetryLayer::new(config.classify_errors(judge)).layer(Script::new(steps));
     let _ = ready_and_call(&mut retry, ()).await;
     std::mem::take(&mut *budget.0.lock().unwrap())
 }
@@ -290,9 +294,9 @@ async fn budget_calls(
 #[tokio::test(start_paused = true)]
 async fn a_transparent_retry_costs_no_token() {
     let refused = |_: &Oops| Verdict::unprocessed();
-    let calls = budget_calls([Fail(Oops(1)), Answer("yes")], refused).await;
+    let calls = budget_calls([fail(Oops(1)), succeed("yes")], refused).await;
     assert_eq!(calls, ["deposit", "succeeded for None"]);
-    let calls = budget_calls([Fail(Oops(1)), Fail(Oops(1)), Answer("yes")], refused).await;
+    let calls = budget_calls([fail(Oops(1)), fail(Oops(1)), succeed("yes")], refused).await;
     assert_eq!(calls, ["deposit", "failed", "withdraw", "succeeded for Some(7)"]);
 }
 
@@ -300,9 +304,9 @@ async fn a_transparent_retry_costs_no_token() {
 async fn the_token_of_an_unmade_attempt_is_returned_once() {
     let rejected_at_last =
         |error: &Oops| if *error == Oops(2) { Verdict::rejected(None) } else { Verdict::transient() };
-    let calls = budget_calls([Fail(Oops(1)), Unready(Oops(2))], rejected_at_last).await;
+    let calls = budget_calls([fail(Oops(1)), readiness_error(Oops(2))], rejected_at_last).await;
     assert_eq!(calls, ["deposit", "failed", "withdraw", "give back 7"]);
-    let calls = budget_calls([Fail(Oops(1)), Fail(Oops(2))], rejected_at_last).await;
+    let calls = budget_calls([fail(Oops(1)), fail(Oops(2))], rejected_at_last).await;
     assert_eq!(calls, ["deposit", "failed", "withdraw", "give back 7"]);
 }
 
@@ -313,10 +317,11 @@ async fn a_throttle_counts_failures_and_no_rejections() {
     let throttle = Arc::new(RetryThrottle::max_tokens(10).unwrap());
     let breaker = BreakerLayer::new(BreakerConfig::default().fixed().open_when(TripRule::consecutive(2).unwrap()));
     let config = RetryConfig::default().idempotent().backoff(Backoff::none()).shared_budget(throttle.clone());
-    let mut service = ServiceBuilder::new()
-        .layer(RetryLayer::new(config))
-        .layer(breaker)
-        .service(Scripted::<&str>::new([Fail(Oops(1))]));
+    let mut service =
+        ServiceBuilder::new()
+            .layer(RetryLayer::new(config))
+            .layer(breaker)
+            .service(Script::<_, &str, Oops>::new([fail(Oops(1))]));
     let mut call = spawn(ready_and_call(&mut service, ()));
     assert!(matches!(call.poll(), Poll::Ready(Err(_))));
     assert_eq!(throttle.tokens(), 8.0, "two failures; the third attempt was rejected");
@@ -332,7 +337,7 @@ async fn a_throttle_ignores_a_rejected_first_attempt() {
     let mut service = ServiceBuilder::new()
         .layer(RetryLayer::new(config))
         .layer(BreakerLayer::on(&circuit))
-        .service(Scripted::<&str>::new([Fail(Oops(1))]));
+        .service(Script::<_, &str, Oops>::new([fail(Oops(1))]));
     assert!(ready_and_call(&mut service, ()).await.is_err());
     assert_eq!(throttle.tokens(), 10.0);
 }

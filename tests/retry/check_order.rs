@@ -13,7 +13,7 @@ use tower_recourse::{
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
-use crate::scripted::{EventLog, Oops, Scripted, Step::*, ms, ready_and_call, secs};
+use crate::scripted::*;
 
 type Error = BreakerError<Oops>;
 
@@ -79,7 +79,7 @@ fn retry(
     ServiceBuilder::new()
         .layer(RetryLayer::new(config.classify(judge)).copy_request_with(move |(): &()| is_kept.then_some(())))
         .layer(BreakerLayer::on(&circuit))
-        .service(Scripted::new([Late(ms(1), Err(Oops(1)))]))
+        .service(Script::new([fail(Oops(1)).after(ms(1))]))
 }
 
 fn late() -> Error {

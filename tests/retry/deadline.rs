@@ -19,7 +19,7 @@ use tower_recourse::{
     retry::{Backoff, Budget, RequestReplay, RetryQuota, TimeoutWith, Timeouts, TokenBucket},
 };
 
-use crate::scripted::{CallWhenReady, EventLog, Oops, Scripted, Step::*, ms, ready_and_call, secs};
+use crate::scripted::*;
 
 fn config() -> RetryConfig {
     RetryConfig::default().idempotent().backoff(Backoff::fixed(ms(100))).without_budget().without_observers()
@@ -38,7 +38,7 @@ async fn a_request_ready_after_its_deadline_is_not_sent() {
     // `advance` moves the clock past the deadline at once, as if the change of the request blocked
     // the thread.
     let layer = RetryLayer::new(config.timeouts(late())).before_resend(|(): (), _| async { advance(secs(10)).await });
-    let inner = Scripted::new([Fail(Oops(1)), Answer("too late")]);
+    let inner = Script::new([fail(Oops(1)), succeed("too late")]);
     assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), ()).await, Err(Oops(99)));
     assert_eq!((inner.calls(), quota.total_retries(), budget.balance()), (1, 0, 1));
     assert!(events.last_has(&["RetryStopped", "Deadline"]));
@@ -47,7 +47,7 @@ async fn a_request_ready_after_its_deadline_is_not_sent() {
 #[tokio::test(start_paused = true)]
 async fn no_attempt_follows_a_wait_that_took_too_long() {
     let layer = RetryLayer::new(config().timeouts(late()));
-    let inner = Scripted::new([Fail(Oops(1)), Answer("too late")]);
+    let inner = Script::new([fail(Oops(1)), succeed("too late")]);
     let mut service = layer.layer(inner.clone());
     let mut request = tokio_test::task::spawn(service.call_when_ready(()));
     assert!(request.poll().is_pending());
@@ -59,7 +59,7 @@ async fn no_attempt_follows_a_wait_that_took_too_long() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_ready_after_the_deadline_is_not_called() {
-    let inner = Scripted::<&str>::new([Fail(Oops(1)), Stuck]);
+    let inner = Script::<_, &str, Oops>::new([fail(Oops(1)), not_ready()]);
     let layer = RetryLayer::new(config().timeouts(late()));
     let mut service = layer.layer(inner.clone());
     let mut request = tokio_test::task::spawn(service.call_when_ready(()));
@@ -67,14 +67,14 @@ async fn a_service_ready_after_the_deadline_is_not_called() {
     advance(ms(100)).await;
     assert!(request.poll().is_pending(), "it waits for the service");
     advance(secs(10)).await;
-    inner.resume_with(Answer("too late"));
+    inner.replace([succeed("too late")]);
     assert_eq!((request.poll(), inner.calls()), (Poll::Ready(Err(Oops(99))), 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_is_sent_at_the_call_and_its_time_starts_then() {
     let layer = RetryLayer::new(config().timeouts(late()));
-    let inner = Scripted::<&str>::new([Hang]);
+    let inner = Script::<_, &str, Oops>::new([hang()]);
     let mut service = layer.layer(inner.clone());
     let mut request = tokio_test::task::spawn(service.call_when_ready(()));
     assert_eq!(inner.calls(), 1);
@@ -147,7 +147,7 @@ async fn a_request_past_its_deadline_is_not_sent() {
     let passed = Instant::now();
     advance(secs(1)).await;
     let limits = Timeouts::attempt(secs(60)).on_timeout(|_| Err::<&str, _>(Oops(99)));
-    let inner = Scripted::new([Answer("too late")]);
+    let inner = Script::new([succeed("too late")]);
     let layer = RetryLayer::new(config().classifier(Until(Some(passed))).timeouts(limits));
     assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), ()).await, Err(Oops(99)));
     assert_eq!(inner.calls(), 0);
@@ -160,12 +160,12 @@ async fn a_request_past_its_deadline_is_not_sent() {
 #[tokio::test(start_paused = true)]
 async fn with_a_limit_of_zero_the_first_attempt_is_made() {
     let limits = Timeouts::request(ms(0)).on_timeout(|_| Err::<&str, _>(Oops(99)));
-    let inner = Scripted::new([Answer("at once")]);
+    let inner = Script::new([succeed("at once")]);
     let layer = RetryLayer::new(config().timeouts(limits));
     assert_eq!(ready_and_call(&mut layer.layer(inner), ()).await, Ok("at once"));
     assert_eq!(layer.run(|_| async { Ok("at once") }).await, Ok("at once"));
     assert_eq!(layer.run_blocking(|_| Ok("at once")), Ok("at once"));
-    let inner = Scripted::new([Fail(Oops(1))]);
+    let inner = Script::new([fail(Oops(1))]);
     assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), ()).await, Err(Oops(1)));
     assert_eq!(inner.calls(), 1);
 }
@@ -174,7 +174,7 @@ async fn with_a_limit_of_zero_the_first_attempt_is_made() {
 async fn without_a_timeout_error_a_late_request_is_sent_once() {
     let passed = Instant::now();
     advance(secs(1)).await;
-    let inner = Scripted::new([Fail::<(), _>(Oops(1))]);
+    let inner = Script::new([fail::<(), _>(Oops(1))]);
     let layer = RetryLayer::new(config().classifier(Until(Some(passed))));
     let failed = with_report(ready_and_call(&mut layer.layer(inner.clone()), ())).await.unwrap_err();
     assert_eq!((failed.report.cause(), inner.calls()), (Some(Cause::Deadline), 1));
@@ -182,7 +182,7 @@ async fn without_a_timeout_error_a_late_request_is_sent_once() {
     // The deadline passes during `before_resend`. The retry still sends the request: it has already
     // discarded the previous failure and has no other outcome to return.
     let soon = Instant::now() + secs(2);
-    let inner = Scripted::new([Fail(Oops(1)), Answer("late")]);
+    let inner = Script::new([fail(Oops(1)), succeed("late")]);
     let slow = |(): (), _| sleep(secs(9));
     let layer = RetryLayer::new(config().classifier(Until(Some(soon)))).before_resend(slow);
     assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), ()).await, Ok("late"));
@@ -198,7 +198,7 @@ async fn a_request_that_times_out_while_it_is_changed_was_not_sent() {
     let limits = Timeouts::attempt(secs(1)).on_timeout(|_| Err(Oops(99)));
     let slow_at_first = |(): (), attempt: Attempt| sleep(secs(if attempt.number() == 2 { 9 } else { 0 }));
     let layer = RetryLayer::new(config().timeouts(limits).classify(judge)).before_resend(slow_at_first);
-    let inner = Scripted::new([Fail(Oops(1)), Answer(())]);
+    let inner = Script::new([fail(Oops(1)), succeed(())]);
     assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), ()).await, Ok(()), "so it is safe to send it");
     assert_eq!(inner.gaps(), [ms(100) + secs(1) + ms(100)]);
 }

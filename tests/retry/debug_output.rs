@@ -9,7 +9,7 @@ use tower_recourse::{
     retry::{DecisionReason, QuotaExceeded, RetryQuota, Timeouts},
 };
 
-use crate::scripted::{Oops, Scripted, Step::Answer, secs};
+use crate::scripted::{Oops, Script, secs, succeed};
 
 #[test]
 fn a_reason_is_a_sentence() {
@@ -58,7 +58,7 @@ fn debug_output_shows_settings_and_names_functions() {
     has(&layer, &["RetryLayer", "orders", "replay: a function"]);
     let layer = layer.before_resend(|(), _| ready(()));
     has(&layer, &["PrepareResend", "replay: a function"]);
-    has(&layer.layer(Scripted::<_>::new([Answer("yes")])), &["Retry", "inner: Scripted", "orders"]);
+    has(&layer.layer(Script::<(), _, Oops>::new([succeed("yes")])), &["Retry", "inner: Script", "orders"]);
 }
 
 #[test]

@@ -62,13 +62,15 @@ fn retry_on(budget: &Arc<Log>, retries: u32) -> RetryLayer<RetryConfig> {
     RetryLayer::new(config.retries(retries).shared_budget(budget.clone()))
 }
 
-const FAIL: Step<&str, Oops> = Fail(Oops(1));
+fn failing() -> Step<&'static str, Oops> {
+    fail(Oops(1))
+}
 
 /// The calls that a budget receives from nested retries, the outermost first, around a service with
 /// this script.
 async fn budget_calls<const N: usize>(retries: [u32; N], steps: &[Step<&'static str, Oops>]) -> String {
     let budget = Arc::new(Log::default());
-    let inner = Scripted::new(steps.iter().cloned());
+    let inner = Script::new(steps.iter().cloned());
     match retries[..] {
         [one] => {
             let _ = ready_and_call(&mut retry_on(&budget, one).layer(inner), ()).await;
@@ -93,14 +95,14 @@ async fn budget_calls<const N: usize>(retries: [u32; N], steps: &[Step<&'static 
 
 #[tokio::test(start_paused = true)]
 async fn one_retry_reports_every_outcome() {
-    assert_eq!(budget_calls([1], &[Answer("yes")]).await, "deposit, success");
-    assert_eq!(budget_calls([1], &[FAIL, Answer("yes")]).await, "deposit, failure, take 1, success for 1");
-    assert_eq!(budget_calls([1], &[FAIL]).await, "deposit, failure, take 1, failure");
+    assert_eq!(budget_calls([1], &[succeed("yes")]).await, "deposit, success");
+    assert_eq!(budget_calls([1], &[failing(), succeed("yes")]).await, "deposit, failure, take 1, success for 1");
+    assert_eq!(budget_calls([1], &[failing()]).await, "deposit, failure, take 1, failure");
 }
 
 #[tokio::test(start_paused = true)]
 async fn nested_retries_report_a_success_once() {
-    for story in [budget_calls([1, 1], &[Answer("yes")]).await, budget_calls([1, 1, 1], &[Answer("yes")]).await] {
+    for story in [budget_calls([1, 1], &[succeed("yes")]).await, budget_calls([1, 1, 1], &[succeed("yes")]).await] {
         assert_eq!(story, "deposit, success");
     }
 }
@@ -108,11 +110,11 @@ async fn nested_retries_report_a_success_once() {
 #[tokio::test(start_paused = true)]
 async fn nested_retries_report_a_failed_attempt_once() {
     let four = "deposit, failure, take 1, failure, take 2, failure, take 3, failure";
-    assert_eq!(budget_calls([1, 1], &[FAIL]).await, four);
-    assert_eq!(budget_calls([1, 1, 0], &[FAIL]).await, four);
-    assert_eq!(budget_calls([1, 0, 1], &[FAIL]).await, four);
-    assert_eq!(budget_calls([0, 1, 1], &[FAIL]).await, four);
-    assert_eq!(budget_calls([3, 0], &[FAIL]).await, four);
+    assert_eq!(budget_calls([1, 1], &[failing()]).await, four);
+    assert_eq!(budget_calls([1, 1, 0], &[failing()]).await, four);
+    assert_eq!(budget_calls([1, 0, 1], &[failing()]).await, four);
+    assert_eq!(budget_calls([0, 1, 1], &[failing()]).await, four);
+    assert_eq!(budget_calls([3, 0], &[failing()]).await, four);
 }
 
 /// Two inner retries run in one poll of the outer retry's attempt. The first one shares the outer
@@ -123,8 +125,8 @@ async fn the_first_of_two_inner_retries_reports_the_attempt() {
     let (ours, theirs) = (Arc::new(Log::default()), Arc::new(Log::default()));
     let (first, second) = (retry_on(&ours, 0), retry_on(&theirs, 0));
     let both = service_fn(move |()| {
-        let mut first = first.layer(Scripted::<&str>::new([FAIL]));
-        let mut second = second.layer(Scripted::<_, Oops>::new([Answer("yes")]));
+        let mut first = first.layer(Script::<_, &str, Oops>::new([failing()]));
+        let mut second = second.layer(Script::<_, _, Oops>::new([succeed("yes")]));
         async move {
             let failed = ready_and_call(&mut first, ()).await;
             ready_and_call(&mut second, ()).await.and(failed)
@@ -138,15 +140,19 @@ async fn the_first_of_two_inner_retries_reports_the_attempt() {
 #[tokio::test(start_paused = true)]
 async fn a_success_names_the_token_that_paid_for_it() {
     let inner = "deposit, failure, take 1, success for 1";
-    assert_eq!(budget_calls([1, 1], &[FAIL, Answer("yes")]).await, inner, "the inner one");
+    assert_eq!(budget_calls([1, 1], &[failing(), succeed("yes")]).await, inner, "the inner one");
     assert_eq!(
-        budget_calls([1, 0], &[FAIL, Answer("yes")]).await,
+        budget_calls([1, 0], &[failing(), succeed("yes")]).await,
         inner,
         "the outer one: it is the inner one's first attempt"
     );
-    assert_eq!(budget_calls([1, 0, 0], &[FAIL, Answer("yes")]).await, inner, "the outermost one");
+    assert_eq!(budget_calls([1, 0, 0], &[failing(), succeed("yes")]).await, inner, "the outermost one");
     let third = "deposit, failure, take 1, failure, take 2, success for 2";
-    assert_eq!(budget_calls([1, 1], &[FAIL, FAIL, Answer("yes")]).await, third, "the outer one, after one of each");
+    assert_eq!(
+        budget_calls([1, 1], &[failing(), failing(), succeed("yes")]).await,
+        third,
+        "the outer one, after one of each"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -156,7 +162,7 @@ async fn another_budget_in_between_gets_its_own_reports() {
         .layer(retry_on(&ours, 0))
         .layer(retry_on(&theirs, 0))
         .layer(retry_on(&ours, 1))
-        .service(Scripted::new([FAIL, Answer("yes")]));
+        .service(Script::new([failing(), succeed("yes")]));
     assert_eq!(ready_and_call(&mut retry, ()).await, Ok("yes"));
     assert_eq!(ours.take(), "deposit, failure, take 1, success for 1");
     assert_eq!(theirs.take(), "deposit, success", "one attempt, which succeeded");
@@ -166,12 +172,12 @@ async fn another_budget_in_between_gets_its_own_reports() {
 #[tokio::test(start_paused = true)]
 async fn an_outcome_before_later_work_is_not_reported_again() {
     for (steps, story) in [
-        (vec![FAIL], "deposit, failure, take 1, failure"),
-        (vec![FAIL, Answer("yes")], "deposit, failure, take 1, success for 1"),
-        (vec![Answer("yes")], "deposit, success"),
+        (vec![failing()], "deposit, failure, take 1, failure"),
+        (vec![failing(), succeed("yes")], "deposit, failure, take 1, success for 1"),
+        (vec![succeed("yes")], "deposit, success"),
     ] {
         let budget = Arc::new(Log::default());
-        let client = retry_on(&budget, 1).layer(Scripted::new(steps));
+        let client = retry_on(&budget, 1).layer(Script::new(steps));
         let mut retry = retry_on(&budget, 0).layer(tower::service_fn(move |()| {
             let mut client = client.clone();
             async move {
@@ -192,7 +198,7 @@ async fn reports_do_not_leak_into_the_next_request() {
     let mut stack = ServiceBuilder::new()
         .layer(retry_on(&budget, 0))
         .layer(retry_on(&budget, 0))
-        .service(Scripted::new([FAIL, Answer("yes")]));
+        .service(Script::new([failing(), succeed("yes")]));
     assert_eq!(ready_and_call(&mut stack, ()).await, Err(Oops(1)));
     assert_eq!(ready_and_call(&mut stack, ()).await, Ok("yes"));
     assert_eq!(budget.take(), "deposit, failure, deposit, success");
@@ -203,9 +209,9 @@ async fn reports_do_not_leak_into_the_next_request() {
 async fn concurrent_requests_are_reported_separately() {
     let (fails, succeeds) = (Arc::new(Log::default()), Arc::new(Log::default()));
     let stack = |budget: &Arc<Log>, steps: Vec<Step<&'static str, Oops>>| {
-        ServiceBuilder::new().layer(retry_on(budget, 0)).layer(retry_on(budget, 1)).service(Scripted::new(steps))
+        ServiceBuilder::new().layer(retry_on(budget, 0)).layer(retry_on(budget, 1)).service(Script::new(steps))
     };
-    let (mut one, mut other) = (stack(&fails, vec![FAIL]), stack(&succeeds, vec![Late(secs(1), Ok("yes"))]));
+    let (mut one, mut other) = (stack(&fails, vec![failing()]), stack(&succeeds, vec![succeed("yes").after(secs(1))]));
     let _ = tokio::join!(ready_and_call(&mut one, ()), ready_and_call(&mut other, ()));
     assert_eq!(fails.take(), "deposit, failure, take 1, failure");
     assert_eq!(succeeds.take(), "deposit, success");
@@ -216,8 +222,8 @@ async fn concurrent_requests_are_reported_separately() {
 #[tokio::test(start_paused = true)]
 async fn an_attempt_of_many_polls_is_reported_once() {
     let budget = Arc::new(Log::default());
-    let late = Late(ms(10), Err(Oops(1)));
-    let mut service = retry_on(&budget, 0).layer(retry_on(&budget, 1).layer(Scripted::<&str>::new([late])));
+    let late = fail(Oops(1)).after(ms(10));
+    let mut service = retry_on(&budget, 0).layer(retry_on(&budget, 1).layer(Script::<_, &str, Oops>::new([late])));
     assert_eq!(ready_and_call(&mut service, ()).await, Err(Oops(1)));
     assert_eq!(budget.take(), "deposit, failure, take 1, failure");
 }
@@ -227,7 +233,7 @@ async fn an_attempt_of_many_polls_is_reported_once() {
 #[tokio::test(start_paused = true)]
 async fn an_attempt_with_calls_on_other_budgets_is_reported_once() {
     let (budget, other) = (Arc::new(Log::default()), Arc::new(Log::default()));
-    let client = retry_on(&other, 0).layer(retry_on(&budget, 0).layer(Scripted::<&str>::new([FAIL])));
+    let client = retry_on(&other, 0).layer(retry_on(&budget, 0).layer(Script::<_, &str, Oops>::new([failing()])));
     let handler = service_fn(move |()| {
         let mut client = client.clone();
         async move {

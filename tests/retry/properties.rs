@@ -28,7 +28,7 @@ use tower_recourse::{
 
 use crate::scripted::*;
 
-type Script = Vec<Step<u32, Oops>>;
+type Steps = Vec<Step<u32, Oops>>;
 
 #[derive(Debug, Clone)]
 struct Settings {
@@ -44,7 +44,7 @@ struct Settings {
 struct Request {
     begins: Duration,
     gives_up: Option<Duration>,
-    script: Script,
+    script: Steps,
     /// The delay that the service requests in each of its failures.
     retry_after: Option<Duration>,
 }
@@ -72,16 +72,16 @@ fn any_settings() -> impl Strategy<Value = Settings> {
 
 fn any_call() -> impl Strategy<Value = Step<u32, Oops>> {
     prop_oneof![
-        1 => Just(Answer(200)),
-        4 => Just(Fail(Oops(503))),
-        3 => any_time().prop_map(|time| Late(time, Err(Oops(504)))),
-        1 => any_time().prop_map(|time| Late(time, Ok(200))),
-        1 => Just(Hang),
+        1 => Just(succeed(200)),
+        4 => Just(fail(Oops(503))),
+        3 => any_time().prop_map(|time| fail(Oops(504)).after(time)),
+        1 => any_time().prop_map(|time| succeed(200).after(time)),
+        1 => Just(hang()),
     ]
 }
 
 fn any_request() -> impl Strategy<Value = Request> {
-    let step = prop_oneof![8 => any_call(), 1 => Just(Unready(Oops(1))), 1 => Just(Stuck)];
+    let step = prop_oneof![8 => any_call(), 1 => Just(readiness_error(Oops(1))), 1 => Just(not_ready())];
     // The first attempt is always made, so that the number of calls distinguishes it from the
     // retries.
     let script = (any_call(), vec(step, 0..8)).prop_map(|(first, then)| [vec![first], then].concat());
@@ -140,7 +140,7 @@ async fn run(settings: Settings, requests: Vec<Request>) -> Result<(), TestCaseE
                 Ok(_) => Verdict::Success,
                 Err(_) => retry_after.map_or(Verdict::transient(), |asked| Verdict::transient().retry_after(asked)),
             });
-        let inner = Scripted::new(script);
+        let inner = Script::new(script);
         let mut service = RetryLayer::new(config).layer(inner.clone());
         calls.spawn(async move {
             tokio::time::sleep(begins).await;
@@ -169,7 +169,7 @@ async fn run(settings: Settings, requests: Vec<Request>) -> Result<(), TestCaseE
 }
 
 struct Ended {
-    inner: Scripted<u32>,
+    inner: Script<(), u32, Oops>,
     began: Instant,
     ended: Instant,
     /// The time and the length of each wait.

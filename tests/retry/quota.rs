@@ -11,7 +11,7 @@ use tower_recourse::{
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
-use crate::scripted::{Oops, Scripted, Step::*, ms, ready_and_call};
+use crate::scripted::*;
 
 fn config() -> RetryConfig {
     RetryConfig::default().idempotent().backoff(Backoff::fixed(ms(10))).without_budget().without_observers()
@@ -149,7 +149,7 @@ fn a_snapshot_restores_the_counts_and_keeps_the_bound() {
 async fn retries_are_counted_across_requests() {
     let quota = RetryQuota::new().max_per_key(3).max_total(5);
     let layer = RetryLayer::new(config().retries(2).quota(&quota, |request: &&'static str| *request));
-    let inner = Scripted::new([Fail::<(), _>(Oops(1))]);
+    let inner = Script::new([fail::<(), _>(Oops(1))]);
     let mut stack = layer.layer(inner.clone());
     let mut causes = Vec::new();
     for key in ["a", "a", "b", "b", "c"] {
@@ -165,7 +165,7 @@ async fn retries_are_counted_across_requests() {
 async fn a_retry_dropped_during_its_wait_is_not_counted() {
     let quota = RetryQuota::new().max_per_key(1);
     let layer = RetryLayer::new(config().quota(&quota, |_: &()| "key"));
-    let inner = Scripted::new([Fail::<(), _>(Oops(1))]);
+    let inner = Script::new([fail::<(), _>(Oops(1))]);
     let mut stack = layer.layer(inner.clone());
     let waiting = tokio::time::timeout(ms(5), ready_and_call(&mut stack, ()));
     assert!(waiting.await.is_err(), "it waits");
@@ -178,7 +178,7 @@ async fn a_retry_dropped_during_its_wait_is_not_counted() {
 async fn a_retry_without_a_ready_service_counts_at_most_once() {
     let quota = RetryQuota::new().max_per_key(1);
     let layer = RetryLayer::new(config().quota(&quota, |_: &()| "key"));
-    let inner = Scripted::new([Fail(Oops(1)), Unready(Oops(2)), Answer("yes")]);
+    let inner = Script::new([fail(Oops(1)), readiness_error(Oops(2)), succeed("yes")]);
     assert_eq!(ready_and_call(&mut layer.layer(inner), ()).await, Ok("yes"));
     assert_eq!((quota.retries_for_key("key"), quota.total_retries()), (1, 1));
 }
@@ -188,7 +188,7 @@ async fn a_retry_that_the_budget_refuses_is_not_counted() {
     let quota = RetryQuota::new().max_per_key(9);
     let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(0));
     let layer = RetryLayer::new(config().shared_budget(budget.clone()).quota(&quota, |_: &()| "key"));
-    let inner = Scripted::new([Fail::<(), _>(Oops(1))]);
+    let inner = Script::new([fail::<(), _>(Oops(1))]);
     let failed = with_report(ready_and_call(&mut layer.layer(inner), ())).await.unwrap_err();
     assert_eq!((failed.report.cause(), quota.total_retries()), (Some(Cause::Budget), 0));
     assert_eq!((budget.stats().granted, budget.stats().refused), (0, 1));
@@ -197,7 +197,7 @@ async fn a_retry_that_the_budget_refuses_is_not_counted() {
 #[tokio::test(start_paused = true)]
 async fn turning_the_switch_off_allows_only_the_waiting_retry() {
     let consent = RetrySwitch::on();
-    let inner = Scripted::new([Fail::<(), _>(Oops(1))]);
+    let inner = Script::new([fail::<(), _>(Oops(1))]);
     let mut service = RetryLayer::new(config().switch(&consent)).layer(inner.clone());
     let revoked = async {
         tokio::time::sleep(ms(5)).await;
@@ -229,7 +229,7 @@ async fn the_first_failed_check_is_the_reason() {
         let mut stack = ServiceBuilder::new()
             .layer(RetryLayer::new(config))
             .layer(BreakerLayer::on(&circuit))
-            .service(Scripted::new([Fail::<(), _>(Oops(1))]));
+            .service(Script::new([fail::<(), _>(Oops(1))]));
         with_report(ready_and_call(&mut stack, ())).await.unwrap_err().report.cause().unwrap().label()
     };
     assert_eq!(reason(&quota, true, 0).await, "retries_disabled");

@@ -22,7 +22,7 @@ use tower_recourse::{
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
-use crate::scripted::{CallWhenReady, EventLog, Oops, Scripted, Step::*, ms, ready_and_call, secs};
+use crate::scripted::*;
 
 fn config() -> RetryConfig {
     RetryConfig::default().idempotent().backoff(Backoff::fixed(ms(100))).without_budget().without_observers()
@@ -42,7 +42,7 @@ async fn a_rejected_retry_is_not_counted_and_returns_its_token() {
     let mut stack = ServiceBuilder::new()
         .layer(RetryLayer::new(config))
         .layer(BreakerLayer::on(&circuit(1)))
-        .service(Scripted::new([Fail::<(), _>(Oops(1))]));
+        .service(Script::new([fail::<(), _>(Oops(1))]));
     let failed = with_report(ready_and_call(&mut stack, ())).await.unwrap_err();
     assert!(failed.report.cause().unwrap().is_rejection(), "not that the quota is exhausted: {:?}", failed.report);
     assert_eq!((budget.balance(), budget.stats().granted), (1, 0));
@@ -56,7 +56,7 @@ async fn only_the_rejected_retry_is_not_counted() {
     let mut stack = ServiceBuilder::new()
         .layer(RetryLayer::new(config().retries(9).quota(&quota, |(): &()| "key")))
         .layer(BreakerLayer::on(&circuit(3)))
-        .service(Scripted::new([Fail::<(), _>(Oops(1))]));
+        .service(Script::new([fail::<(), _>(Oops(1))]));
     ready_and_call(&mut stack, ()).await.unwrap_err();
     assert_eq!(quota.retries_for_key("key"), 2, "three attempts were made");
 }
@@ -70,7 +70,7 @@ async fn a_rejected_first_attempt_does_not_change_other_counts() {
     let mut stack = ServiceBuilder::new()
         .layer(RetryLayer::new(config().quota(&quota, |(): &()| "key")))
         .layer(BreakerLayer::on(&circuit))
-        .service(Scripted::new([Fail::<(), _>(Oops(1))]));
+        .service(Script::new([fail::<(), _>(Oops(1))]));
     ready_and_call(&mut stack, ()).await.unwrap_err();
     assert_eq!(quota.retries_for_key("key"), 1);
 }
@@ -79,7 +79,7 @@ async fn a_rejected_first_attempt_does_not_change_other_counts() {
 async fn a_retry_dropped_during_its_attempt_is_counted() {
     let quota = RetryQuota::new();
     let layer = RetryLayer::new(config().quota(&quota, |(): &()| "key"));
-    let mut stack = layer.layer(Scripted::<(), _>::new([Fail(Oops(1)), Hang]));
+    let mut stack = layer.layer(Script::new([fail::<(), _>(Oops(1)), hang()]));
     assert!(tokio::time::timeout(secs(1), ready_and_call(&mut stack, ())).await.is_err());
     assert_eq!((quota.retries_for_key("key"), quota.total_retries()), (1, 1));
 }
@@ -107,7 +107,7 @@ async fn a_retry_that_was_not_made_is_not_counted() {
         _ => Verdict::Neutral,
     };
     let layer = RetryLayer::new(config().classify(judge).quota(&quota, |(): &()| "key"));
-    let mut service = layer.layer(Scripted::<()>::new([Fail(Oops(1)), Unready(Oops(2))]));
+    let mut service = layer.layer(Script::<_, (), Oops>::new([fail(Oops(1)), readiness_error(Oops(2))]));
     let mut future = pin!(service.call_when_ready(()));
     assert_eq!(future.as_mut().await, Err(Oops(2)));
     assert_eq!(quota.total_retries(), 0);
@@ -124,7 +124,7 @@ impl fmt::Display for Hostile {
 async fn keyed_by(text: fn(&mut fmt::Formatter<'_>) -> fmt::Result) -> (RetryQuota, Result<(), Oops>, EventLog) {
     let (quota, events) = (RetryQuota::new(), EventLog::default());
     let config = config().retries(1).observe(events.observer()).quota(&quota, move |(): &()| Hostile(text));
-    let result = ready_and_call(&mut RetryLayer::new(config).layer(Scripted::new([Fail(Oops(1))])), ()).await;
+    let result = ready_and_call(&mut RetryLayer::new(config).layer(Script::new([fail(Oops(1))])), ()).await;
     (quota, result, events)
 }
 
@@ -173,7 +173,7 @@ async fn the_key_is_computed_once_per_request() {
         counts.fetch_add(1, Ordering::Relaxed);
         "key"
     }));
-    ready_and_call(&mut layer.layer(Scripted::new([Fail::<(), _>(Oops(1))])), ()).await.unwrap_err();
+    ready_and_call(&mut layer.layer(Script::new([fail::<(), _>(Oops(1))])), ()).await.unwrap_err();
     layer.run(|_| async { Err::<(), _>(Oops(1)) }).await.unwrap_err();
     assert_eq!((asked.load(Ordering::Relaxed), quota.total_retries()), (2, 10));
 }
@@ -201,7 +201,7 @@ fn the_bound_counts_keys_and_not_entries_of_a_snapshot() {
 async fn a_waiting_retry_does_not_change_restored_counts() {
     let quota = RetryQuota::new();
     let layer = RetryLayer::new(config().quota(&quota, |(): &()| "key"));
-    let mut service = layer.layer(Scripted::new([Fail::<(), _>(Oops(1))]));
+    let mut service = layer.layer(Script::new([fail::<(), _>(Oops(1))]));
     {
         let mut waiting = pin!(ready_and_call(&mut service, ()));
         assert!(tokio::time::timeout(ms(50), waiting.as_mut()).await.is_err());
@@ -215,7 +215,7 @@ async fn a_waiting_retry_does_not_change_restored_counts() {
 async fn a_key_removed_during_a_wait_is_not_subtracted_twice() {
     let quota = RetryQuota::new().max_keys(1).unwrap();
     let layer = RetryLayer::new(config().quota(&quota, |(): &()| "key"));
-    let mut service = layer.layer(Scripted::new([Fail::<(), _>(Oops(1))]));
+    let mut service = layer.layer(Script::new([fail::<(), _>(Oops(1))]));
     {
         let mut waiting = pin!(ready_and_call(&mut service, ()));
         assert!(tokio::time::timeout(ms(50), waiting.as_mut()).await.is_err());
@@ -279,7 +279,7 @@ async fn a_request_dropped_while_it_is_prepared_is_not_counted() {
     let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(1));
     let config = config().shared_budget(budget.clone()).quota(&quota, |(): &()| "key");
     let layer = RetryLayer::new(config).before_resend(|(): (), _| std::future::pending());
-    let inner = Scripted::new([Fail::<(), _>(Oops(1))]);
+    let inner = Script::new([fail::<(), _>(Oops(1))]);
     let mut service = layer.layer(inner.clone());
     assert!(tokio::time::timeout(secs(5), ready_and_call(&mut service, ())).await.is_err());
     assert_eq!((inner.calls(), quota.total_retries(), budget.balance()), (1, 0, 1));
@@ -305,7 +305,7 @@ async fn a_made_retry_counts_even_if_classified_as_a_rejection() {
     };
     let config = RetryConfig::default().without_observers().shared_budget(budget.clone()).classify(judge);
     let layer = RetryLayer::new(config.quota(&quota, |_: &()| "key"));
-    let inner = Scripted::new([Fail::<(), _>(Oops(1))]);
+    let inner = Script::new([fail::<(), _>(Oops(1))]);
     ready_and_call(&mut layer.layer(inner.clone()), ()).await.unwrap_err();
     assert_eq!((inner.calls(), quota.retries_for_key("key"), budget.stats().granted), (2, 1, 1));
 }

@@ -20,11 +20,11 @@ fn without_delay() -> RetryConfig {
 #[derive(Debug, PartialEq)]
 struct Upload(&'static str);
 
-/// tonic-xds: a new clone was called without being polled ready. `Scripted` panics if it is called
+/// tonic-xds: a new clone was called without being polled ready. `Script` panics if it is called
 /// before it is polled ready, and its clones start unready. So all tests that use it check this.
 #[tokio::test(start_paused = true)]
 async fn each_attempt_uses_the_instance_that_was_ready() {
-    let inner = Scripted::<&str>::new([Fail(Oops(1))]);
+    let inner = Script::<_, &str, Oops>::new([fail(Oops(1))]);
     let mut retry = RetryLayer::new(without_delay()).layer(inner.clone());
     for _ in 0..3 {
         assert_eq!(ready_and_call(&mut retry, ()).await, Err(Oops(1)));
@@ -68,7 +68,7 @@ fn noop() -> std::task::Context<'static> {
 /// tower 0.5: readiness errors bypassed the policy.
 #[tokio::test(start_paused = true)]
 async fn a_readiness_error_is_an_outcome_that_is_retried() {
-    let inner = Scripted::new([Unready(Oops(1)), Unready(Oops(2)), Answer("yes")]);
+    let inner = Script::new([readiness_error(Oops(1)), readiness_error(Oops(2)), succeed("yes")]);
     let events = EventLog::default();
     let mut retry = RetryLayer::new(without_delay().observe(events.observer())).layer(inner.clone());
     assert_eq!(ready_and_call(&mut retry, ()).await, Ok("yes"));
@@ -78,7 +78,7 @@ async fn a_readiness_error_is_an_outcome_that_is_retried() {
 
 #[tokio::test(start_paused = true)]
 async fn readiness_errors_count_as_attempts() {
-    let inner = Scripted::<&str>::new([Unready(Oops(1))]);
+    let inner = Script::<_, &str, Oops>::new([readiness_error(Oops(1))]);
     let mut retry = RetryLayer::new(without_delay()).layer(inner.clone());
     assert_eq!(ready_and_call(&mut retry, ()).await, Err(Oops(1)));
     assert_eq!(inner.calls(), 0);
@@ -86,7 +86,7 @@ async fn readiness_errors_count_as_attempts() {
 
 #[tokio::test(start_paused = true)]
 async fn a_readiness_error_affects_one_call_only() {
-    let inner = Scripted::new([Unready(Oops(1)), Answer("yes")]);
+    let inner = Script::new([readiness_error(Oops(1)), succeed("yes")]);
     let events = EventLog::default();
     let mut retry = RetryLayer::new(without_delay().observe(events.observer())).layer(inner.clone());
     ServiceExt::<()>::ready(&mut retry).await.unwrap();
@@ -101,7 +101,7 @@ async fn a_readiness_error_affects_one_call_only() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_need_not_be_clone() {
-    let inner = Scripted::new([Fail(Oops(1)), Answer("yes")]);
+    let inner = Script::new([fail(Oops(1)), succeed("yes")]);
     let layer = RetryLayer::new(without_delay()).copy_request_with(|upload: &Upload| Some(Upload(upload.0)));
     assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), Upload("file")).await, Ok("yes"));
     assert_eq!(inner.calls(), 2);
@@ -109,7 +109,7 @@ async fn a_request_need_not_be_clone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_was_not_stored_is_sent_once() {
-    let inner = Scripted::new([Fail(Oops(1)), Answer("not called")]);
+    let inner = Script::new([fail(Oops(1)), succeed("not called")]);
     let events = EventLog::default();
     let config = without_delay().observe(events.observer());
     let layer = RetryLayer::new(config).copy_request_with(|_: &Upload| None);
@@ -122,7 +122,7 @@ async fn a_request_that_was_not_stored_is_sent_once() {
 /// didn't send such a request.
 #[tokio::test(start_paused = true)]
 async fn an_unsent_request_can_be_sent_without_a_copy() {
-    let inner = Scripted::new([Unready(Oops(1)), Unready(Oops(2)), Fail(Oops(3)), Answer("not called")]);
+    let inner = Script::new([readiness_error(Oops(1)), readiness_error(Oops(2)), fail(Oops(3)), succeed("not called")]);
     let events = EventLog::default();
     let layer = RetryLayer::new(without_delay().observe(events.observer())).copy_request_with(|_: &Upload| None);
     assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), Upload("file")).await, Err(Oops(3)));
@@ -190,7 +190,7 @@ impl<S: Service<Upload, Error = tower::BoxError>> Service<Upload> for FirstReady
 /// the only place of a concurrency limit.
 #[tokio::test(start_paused = true)]
 async fn a_place_is_free_while_a_retry_waits() {
-    let inner = Scripted::new([Fail(Oops(1)), Answer("other"), Answer("first")]);
+    let inner = Script::new([fail(Oops(1)), succeed("other"), succeed("first")]);
     let limit = ConcurrencyLimit::new(inner.clone(), 1);
     let config = RetryConfig::default().idempotent().backoff(Backoff::fixed(secs(1))).budget(TokenBucket::default());
     let layer = RetryLayer::new(config);

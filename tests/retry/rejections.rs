@@ -37,7 +37,7 @@ fn config() -> RetryConfig<impl Classifier<(), &'static str, Oops, Memo: Send> +
 #[tokio::test(start_paused = true)]
 async fn a_short_rejection_is_waited_out_as_the_same_attempt() {
     let events = EventLog::default();
-    let inner = Scripted::new([Fail(Oops(100)), Answer("yes")]);
+    let inner = Script::new([fail(Oops(100)), succeed("yes")]);
     let mut service = RetryLayer::new(config().retries(0).observe(events.observer())).layer(inner.clone());
     assert_eq!(ready_and_call(&mut service, ()).await, Ok("yes"));
     let wait = inner.gaps()[0];
@@ -51,7 +51,7 @@ async fn waits_for_rejections_have_jitter() {
     let layer = RetryLayer::new(config().seed(3));
     let mut waits = Vec::new();
     for _ in 0..200 {
-        let inner = Scripted::new([Fail(Oops(100)), Answer("yes")]);
+        let inner = Script::new([fail(Oops(100)), succeed("yes")]);
         assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), ()).await, Ok("yes"));
         waits.push(inner.gaps()[0]);
     }
@@ -62,7 +62,7 @@ async fn waits_for_rejections_have_jitter() {
 #[tokio::test(start_paused = true)]
 async fn a_longer_rejection_is_returned_at_once() {
     for (rejected, wait) in [(251, RejectionWait::default()), (1, RejectionWait::NONE)] {
-        let inner = Scripted::<&str>::new([Fail(Oops(rejected)), Answer("no")]);
+        let inner = Script::<_, &str, Oops>::new([fail(Oops(rejected)), succeed("no")]);
         let layer = RetryLayer::new(config().wait_out_rejections(wait));
         let failed = with_report(ready_and_call(&mut layer.layer(inner.clone()), ())).await.unwrap_err();
         assert_eq!(failed.report.cause(), Some(Cause::Rejected { retry_in: Some(ms(rejected.into())) }));
@@ -72,7 +72,7 @@ async fn a_longer_rejection_is_returned_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rejection_without_a_time_is_returned_at_once() {
-    let inner = Scripted::new([Fail(Oops(1)), Answer("no")]);
+    let inner = Script::new([fail(Oops(1)), succeed("no")]);
     let config = RetryConfig::default().classify_errors(|_: &Oops| Verdict::rejected(None));
     assert_eq!(ready_and_call(&mut RetryLayer::new(config).layer(inner.clone()), ()).await, Err(Oops(1)));
     assert_eq!(inner.calls(), 1);
@@ -82,7 +82,7 @@ async fn a_rejection_without_a_time_is_returned_at_once() {
 /// the call.
 #[tokio::test(start_paused = true)]
 async fn a_made_call_that_counts_as_rejected_is_not_repeated() {
-    let inner = Scripted::new([Fail(Oops(1)), Answer("no")]);
+    let inner = Script::new([fail(Oops(1)), succeed("no")]);
     let made = |_: &Oops| Verdict::rejected(Some(ms(1))).delivery(Delivery::Unknown);
     let config = RetryConfig::default().classify_errors(made);
     assert_eq!(ready_and_call(&mut RetryLayer::new(config).layer(inner.clone()), ()).await, Err(Oops(1)));
@@ -91,7 +91,7 @@ async fn a_made_call_that_counts_as_rejected_is_not_repeated() {
 
 #[tokio::test(start_paused = true)]
 async fn all_waits_end_within_the_window() {
-    let inner = Scripted::<&str>::new([Fail(Oops(1))]);
+    let inner = Script::<_, &str, Oops>::new([fail(Oops(1))]);
     let begun = Instant::now();
     assert_eq!(ready_and_call(&mut RetryLayer::new(config()).layer(inner.clone()), ()).await, Err(Oops(1)));
     assert!((3..=28).contains(&inner.calls()), "{} calls", inner.calls());
@@ -99,7 +99,7 @@ async fn all_waits_end_within_the_window() {
 
     // Even with jitter, the retry waits out the longest allowed rejection, 250 ms.
     for _ in 0..20 {
-        let inner = Scripted::new([Fail(Oops(250)), Answer("yes")]);
+        let inner = Script::new([fail(Oops(250)), succeed("yes")]);
         assert_eq!(ready_and_call(&mut RetryLayer::new(config()).layer(inner.clone()), ()).await, Ok("yes"));
         assert!((ms(260)..=ms(301)).contains(&inner.gaps()[0]));
     }
@@ -107,7 +107,7 @@ async fn all_waits_end_within_the_window() {
 
 #[tokio::test(start_paused = true)]
 async fn a_timed_request_ages_from_its_start() {
-    let late = || Scripted::new([Late(ms(200), Err(Oops(100))), Answer("yes")]);
+    let late = || Script::new([fail(Oops(100)).after(ms(200)), succeed("yes")]);
     let config = || config().idempotent();
     let timed = config().timeouts(Timeouts::attempt(secs(1)).on_timeout(|_| Err(Oops(408))));
     assert_eq!(ready_and_call(&mut RetryLayer::new(timed).layer(late()), ()).await, Err(Oops(100)));
@@ -120,11 +120,11 @@ async fn a_timed_request_ages_from_its_start() {
 async fn a_request_ages_during_its_backoff() {
     for (backoff, response) in [(ms(150), Ok("yes")), (ms(250), Err(Oops(100)))] {
         for timeouts in [Timeouts::attempt(secs(9)), Timeouts::request(secs(9))] {
-            let inner = Scripted::new([Fail(Oops(0)), Fail(Oops(100)), Answer("yes")]);
+            let inner = Script::new([fail(Oops(0)), fail(Oops(100)), succeed("yes")]);
             let config = config().backoff(Backoff::fixed(backoff));
             let timed = config.clone().timeouts(timeouts.on_timeout(|_| Err(Oops(408))));
             assert_eq!(ready_and_call(&mut RetryLayer::new(timed).layer(inner), ()).await, response);
-            let inner = Scripted::new([Fail(Oops(0)), Fail(Oops(100)), Answer("yes")]);
+            let inner = Script::new([fail(Oops(0)), fail(Oops(100)), succeed("yes")]);
             assert_eq!(ready_and_call(&mut RetryLayer::new(config).layer(inner), ()).await, response);
         }
     }
@@ -136,7 +136,7 @@ async fn a_wait_for_a_rejection_does_not_cross_the_deadline() {
     let timeouts = Timeouts::request(ms(200)).on_timeout(|_| Err(Oops(408)));
     let layer = RetryLayer::new(config().timeouts(timeouts).observe(events.observer()));
     let begun = Instant::now();
-    let inner = Scripted::<&str>::new([Fail(Oops(190)), Answer("no")]);
+    let inner = Script::<_, &str, Oops>::new([fail(Oops(190)), succeed("no")]);
     assert_eq!(ready_and_call(&mut layer.layer(inner), ()).await, Err(Oops(190)));
     assert_eq!(begun.elapsed(), ms(0));
     assert!(events.last_has(&["RetryStopped", "Rejected"]));
@@ -144,14 +144,14 @@ async fn a_wait_for_a_rejection_does_not_cross_the_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn a_switch_that_is_off_returns_rejections() {
-    let inner = Scripted::new([Fail(Oops(1)), Answer("no")]);
+    let inner = Script::new([fail(Oops(1)), succeed("no")]);
     let mut service = RetryLayer::new(config().switch(&RetrySwitch::off())).layer(inner.clone());
     assert_eq!(ready_and_call(&mut service, ()).await, Err(Oops(1)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_is_not_stored_does_not_wait() {
-    let inner = Scripted::new([Fail(Oops(1)), Answer("no")]);
+    let inner = Script::new([fail(Oops(1)), succeed("no")]);
     let mut service = RetryLayer::new(config()).copy_request_with(|(): &()| None).layer(inner.clone());
     assert_eq!(ready_and_call(&mut service, ()).await, Err(Oops(1)));
 }
@@ -168,12 +168,12 @@ async fn a_rejected_retry_keeps_its_token_while_it_waits() {
     let budget = two_tokens();
     let layer = RetryLayer::new(config().shared_budget(budget.clone()).without_deposits());
 
-    let inner = Scripted::new([Fail(Oops(0)), Fail(Oops(100)), Fail(Oops(50)), Answer("yes")]);
+    let inner = Script::new([fail(Oops(0)), fail(Oops(100)), fail(Oops(50)), succeed("yes")]);
     let mut service = layer.layer(inner.clone());
     assert!(timeout(ms(50), ready_and_call(&mut service, ())).await.is_err());
     assert_eq!((inner.calls(), budget.balance()), (2, 2), "the caller gave up, so the token was returned");
 
-    let inner = Scripted::new([Fail(Oops(0)), Fail(Oops(100)), Answer("yes")]);
+    let inner = Script::new([fail(Oops(0)), fail(Oops(100)), succeed("yes")]);
     let mut service = layer.layer(inner);
     let call = tokio::spawn(service.call_when_ready(()));
     sleep(ms(50)).await;
@@ -182,7 +182,7 @@ async fn a_rejected_retry_keeps_its_token_while_it_waits() {
     assert_eq!((budget.balance(), budget.stats().granted, budget.stats().refused), (1, 1, 0), "one retry, paid once");
 
     // The token is returned, because the retry wasn't made.
-    let inner = Scripted::<&str>::new([Fail(Oops(0)), Fail(Oops(200))]);
+    let inner = Script::<_, &str, Oops>::new([fail(Oops(0)), fail(Oops(200))]);
     assert_eq!(ready_and_call(&mut layer.layer(inner), ()).await, Err(Oops(200)));
     assert_eq!((budget.balance(), budget.stats().granted), (1, 1));
 }
@@ -190,7 +190,7 @@ async fn a_rejected_retry_keeps_its_token_while_it_waits() {
 #[tokio::test(start_paused = true)]
 async fn a_first_attempt_waits_without_a_budget() {
     let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(0));
-    let inner = Scripted::new([Fail(Oops(10)), Answer("yes")]);
+    let inner = Script::new([fail(Oops(10)), succeed("yes")]);
     let mut service = RetryLayer::new(config().shared_budget(budget.clone())).layer(inner);
     assert_eq!(ready_and_call(&mut service, ()).await, Ok("yes"));
     assert_eq!((budget.stats().granted, budget.stats().refused), (0, 0));
@@ -201,20 +201,20 @@ async fn a_rejected_retry_keeps_its_quota_while_it_waits() {
     let quota = RetryQuota::new().max_total(1);
     let layer = RetryLayer::new(config().quota(&quota, |(): &()| "key"));
 
-    let inner = Scripted::new([Fail(Oops(0)), Fail(Oops(100)), Answer("yes")]);
+    let inner = Script::new([fail(Oops(0)), fail(Oops(100)), succeed("yes")]);
     let mut service = layer.layer(inner.clone());
     assert!(timeout(ms(50), ready_and_call(&mut service, ())).await.is_err());
     assert_eq!((inner.calls(), quota.total_retries()), (2, 0), "the caller gave up, so it isn't counted");
 
-    let inner = Scripted::<&str>::new([Fail(Oops(0)), Fail(Oops(200))]);
+    let inner = Script::<_, &str, Oops>::new([fail(Oops(0)), fail(Oops(200))]);
     assert_eq!(ready_and_call(&mut layer.layer(inner), ()).await, Err(Oops(200)));
     assert_eq!(quota.total_retries(), 0, "the retry was rejected in the end");
 
-    let inner = Scripted::new([Fail(Oops(0)), Fail(Oops(100)), Answer("yes")]);
+    let inner = Script::new([fail(Oops(0)), fail(Oops(100)), succeed("yes")]);
     assert_eq!(ready_and_call(&mut layer.layer(inner), ()).await, Ok("yes"));
     assert_eq!((quota.retries_for_key("key"), quota.total_retries()), (1, 1), "one retry, counted once");
 
-    let inner = Scripted::new([Fail(Oops(100)), Answer("yes")]);
+    let inner = Script::new([fail(Oops(100)), succeed("yes")]);
     assert_eq!(ready_and_call(&mut layer.layer(inner), ()).await, Ok("yes"), "a first attempt needs no quota");
 }
 
@@ -260,7 +260,8 @@ async fn a_place_is_free_while_the_retry_waits_out_a_rejection() {
     let mut service = RetryLayer::new(config()).layer(inner);
     let call = service.call_when_ready(());
     let call = tokio::spawn(call);
-    sleep(ms(150)).await;
+    // The first wait takes 20 to 110 ms, and the second one at least 110 ms.
+    sleep(ms(125)).await;
     assert_eq!(calls.load(Ordering::Relaxed), 2, "the second wait continues");
     assert_eq!(places.available_permits(), 1, "only the caller's own instance holds one");
     assert_eq!(call.await.unwrap(), Ok("yes"));
@@ -279,7 +280,7 @@ fn circuit() -> Circuit {
 #[tokio::test(start_paused = true)]
 async fn a_breakers_short_rejection_is_waited_out() {
     let circuit = circuit();
-    let inner = Scripted::new([Fail(Oops(0)), Answer("yes")]);
+    let inner = Script::new([fail(Oops(0)), succeed("yes")]);
     let events = EventLog::default();
     let retry = RetryConfig::default().idempotent().backoff(Backoff::none()).observe(events.observer());
     let mut service = RetryLayer::new(retry).layer(BreakerLayer::on(&circuit).layer(inner.clone()));
@@ -292,7 +293,7 @@ async fn a_breakers_short_rejection_is_waited_out() {
 async fn a_forced_open_breakers_rejection_is_returned() {
     let circuit = circuit();
     circuit.force_open();
-    let inner = Scripted::<&str>::new([Answer("no")]);
+    let inner = Script::<_, &str, Oops>::new([succeed("no")]);
     let mut service = RetryLayer::new(RetryConfig::default()).layer(BreakerLayer::on(&circuit).layer(inner));
     let begun = Instant::now();
     assert!(ready_and_call(&mut service, ()).await.unwrap_err().rejection().is_some());
@@ -350,7 +351,7 @@ async fn steps_before_a_rejection_are_not_repeated() {
 
     // A service that returned `Pending` may have done work before it was rejected, so the retry
     // repeats only idempotent requests.
-    let late = || Scripted::new([Late(ms(1), Err(Oops(100))), Answer("yes")]);
+    let late = || Script::new([fail(Oops(100)).after(ms(1)), succeed("yes")]);
     let inner = late();
     assert_eq!(ready_and_call(&mut RetryLayer::new(config()).layer(inner.clone()), ()).await, Err(Oops(100)));
     assert_eq!(inner.calls(), 1);
@@ -361,7 +362,7 @@ async fn steps_before_a_rejection_are_not_repeated() {
 
 #[tokio::test(start_paused = true)]
 async fn dropping_the_call_ends_the_wait() {
-    let inner = Scripted::<&str>::new([Fail(Oops(200)), Hang]);
+    let inner = Script::<_, &str, Oops>::new([fail(Oops(200)), hang()]);
     let mut service = RetryLayer::new(config()).layer(inner.clone());
     tokio::select! {
         _ = ready_and_call(&mut service, ()) => unreachable!(),

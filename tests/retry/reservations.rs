@@ -86,7 +86,7 @@ async fn a_place_is_free_after_readiness_failed() {
         .layer(RetryLayer::new(config()))
         .layer(GlobalConcurrencyLimitLayer::with_semaphore(places.clone()))
         .map_err(BoxError::from)
-        .service(Scripted::new([Unready(Oops(1)), Unready(Oops(2)), Answer("late")]));
+        .service(Script::new([readiness_error(Oops(1)), readiness_error(Oops(2)), succeed("late")]));
     let caller = tokio::spawn(retry.call_when_ready(()));
     sleep(secs(5)).await;
     assert_eq!(places.available_permits(), 1, "in the first backoff");

@@ -17,7 +17,7 @@ use tower_recourse::{
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
-use crate::scripted::{EventLog, Oops, Scripted, Step::*, ms, ready_and_call, secs};
+use crate::scripted::*;
 
 fn config() -> RetryConfig {
     RetryConfig::default().idempotent().backoff(Backoff::fixed(ms(100))).without_budget().without_observers()
@@ -155,7 +155,7 @@ async fn changing_a_request_counts_towards_the_time_limit() {
             request
         },
     );
-    let inner = Scripted::new([Fail(Oops(7))]);
+    let inner = Script::new([fail(Oops(7))]);
     let begun = Instant::now();
     assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), 1).await, Err(Oops(1)));
     assert_eq!((inner.calls(), begun.elapsed()), (1, ms(100) + secs(1) + ms(100) + secs(1)));
@@ -173,14 +173,17 @@ async fn changing_a_request_counts_towards_the_time_limit() {
 async fn a_request_that_cannot_be_resent_is_reported_once() {
     let events = EventLog::default();
     let layer = RetryLayer::new(config().observe(events.observer())).copy_request_with(|_: &u8| None);
-    let mut service = layer.layer(Scripted::new([Fail::<(), _>(Oops(1))]));
+    let mut service = layer.layer(Script::new([fail::<(), _>(Oops(1))]));
     for _ in 0..3 {
         assert_eq!(ready_and_call(&mut service, 1).await, Err(Oops(1)));
     }
     assert_eq!((events.count("RequestNotReplayable"), events.count("cause: NotReplayable")), (1, 3));
 }
 
-async fn how(inner: Scripted<&'static str>, replica: Scripted<&'static str>) -> (&'static str, CallReport) {
+async fn how(
+    inner: Script<(), &'static str, Oops>,
+    replica: Script<(), &'static str, Oops>,
+) -> (&'static str, CallReport) {
     let circuit =
         Circuit::new(BreakerConfig::default().fixed().open_when(TripRule::consecutive(9).unwrap()).without_observers());
     let mut service = ServiceBuilder::new()
@@ -198,7 +201,7 @@ async fn how(inner: Scripted<&'static str>, replica: Scripted<&'static str>) -> 
 
 #[tokio::test(start_paused = true)]
 async fn the_caller_receives_a_report_with_the_response() {
-    let (yes, no) = (|| Scripted::new([Answer("yes")]), || Scripted::new([Fail(Oops(1))]));
+    let (yes, no) = (|| Script::new([succeed("yes")]), || Script::new([fail(Oops(1))]));
     let spent = Some(Cause::AttemptsExhausted { attempts: 3 });
 
     let (answer, primary) = how(yes(), no()).await;
@@ -206,11 +209,11 @@ async fn the_caller_receives_a_report_with_the_response() {
     assert_eq!((primary.fallback_depth(), primary.attempts(), primary.fallback(), primary.cause()), (0, 1, None, None));
     assert_eq!(primary.to_string(), "the first attempt succeeded");
 
-    let (answer, third) = how(Scripted::new([Fail(Oops(1)), Fail(Oops(2)), Answer("late")]), no()).await;
+    let (answer, third) = how(Script::new([fail(Oops(1)), fail(Oops(2)), succeed("late")]), no()).await;
     assert_eq!((answer, third.fallback_depth(), third.attempts(), third.cause()), ("late", 0, 3, None));
     assert_eq!(third.to_string(), "attempt 3 succeeded");
 
-    let (answer, replica) = how(no(), Scripted::new([Fail(Oops(1)), Answer("replica's")])).await;
+    let (answer, replica) = how(no(), Script::new([fail(Oops(1)), succeed("replica's")])).await;
     assert_eq!((answer, replica.fallback_depth(), replica.attempts(), replica.cause()), ("replica's", 1, 3, spent));
     assert_eq!((replica.fallback(), replica.failed_fallbacks()), (Some("replica"), 0));
 
@@ -226,7 +229,7 @@ async fn the_caller_receives_a_report_with_the_response() {
 async fn an_error_with_a_report_shows_the_error_and_the_reason() {
     let layers = (ReportLayer, RetryLayer::new(config().retries(0)));
     let mut service =
-        ServiceBuilder::new().layer(layers.0).layer(layers.1).service(Scripted::new([Fail::<(), _>(Oops(5))]));
+        ServiceBuilder::new().layer(layers.0).layer(layers.1).service(Script::new([fail::<(), _>(Oops(5))]));
     let unanswered = ready_and_call(&mut service, ()).await.unwrap_err();
     assert_eq!(
         (unanswered.error, unanswered.report.cause()),
@@ -249,7 +252,7 @@ async fn a_fallback_response_is_not_a_rejection_to_outer_layers() {
         .layer(BreakerLayer::on(&outer))
         .layer(FallbackLayer::value("cached").name("cache").without_observers())
         .layer(BreakerLayer::on(&circuit))
-        .service(Scripted::<_>::new([Answer("not called")]));
+        .service(Script::<_, _, Oops>::new([succeed("not called")]));
     let answered = ready_and_call(&mut service, ()).await.unwrap();
     assert_eq!((answered.response, answered.report.fallback()), ("cached", Some("cache")));
     assert!(answered.report.cause().unwrap().is_rejection());

@@ -27,7 +27,7 @@ fn limited(
 /// the deadline.
 #[tokio::test(start_paused = true)]
 async fn a_wait_that_would_cross_the_deadline_is_not_started() {
-    let inner = Scripted::<&str>::new([Fail(Oops(1)), Fail(Oops(2)), Fail(Oops(3))]);
+    let inner = Script::<_, &str, Oops>::new([fail(Oops(1)), fail(Oops(2)), fail(Oops(3))]);
     let events = EventLog::default();
     let config = limited(Timeouts::request(secs(5)), secs(3)).observe(events.observer());
     let before = Instant::now();
@@ -42,7 +42,7 @@ async fn a_wait_that_would_cross_the_deadline_is_not_started() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_that_ends_with_the_deadline_crosses_it() {
-    let inner = Scripted::<&str>::new([Fail(Oops(1))]);
+    let inner = Script::<_, &str, Oops>::new([fail(Oops(1))]);
     let events = EventLog::default();
     let before = Instant::now();
     let layer = RetryLayer::new(limited(Timeouts::request(secs(3)), secs(3)).observe(events.observer()));
@@ -75,7 +75,7 @@ async fn a_custom_policy_cannot_wait_past_the_deadline() {
         }
     }
     for delay in [secs(5), Duration::MAX] {
-        let inner = Scripted::<&str>::new([Fail(Oops(1))]);
+        let inner = Script::<_, &str, Oops>::new([fail(Oops(1))]);
         let before = Instant::now();
         let mut retry = RetryLayer::with(IgnoresDeadline(delay)).layer(inner.clone());
         assert_eq!(ready_and_call(&mut retry, ()).await, Err(Oops(1)));
@@ -85,7 +85,7 @@ async fn a_custom_policy_cannot_wait_past_the_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn a_timeout_is_an_outcome_that_is_retried() {
-    let inner = Scripted::new([Hang, Late(ms(900), Ok("yes"))]);
+    let inner = Script::new([hang(), succeed("yes").after(ms(900))]);
     let before = Instant::now();
     let layer = RetryLayer::new(limited(Timeouts::attempt(secs(1)), secs(2)));
     assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), ()).await, Ok("yes"));
@@ -94,7 +94,7 @@ async fn a_timeout_is_an_outcome_that_is_retried() {
 
 #[tokio::test(start_paused = true)]
 async fn a_timeout_is_classified() {
-    let inner = Scripted::<&str>::new([Hang]);
+    let inner = Script::<_, &str, Oops>::new([hang()]);
     let config = limited(Timeouts::attempt(secs(1)), secs(2)).classify(|outcome: Result<&&str, &Oops>| match outcome {
         Err(&TIMED_OUT) => Verdict::permanent(),
         _ => Verdict::Success,
@@ -106,7 +106,7 @@ async fn a_timeout_is_classified() {
 /// An attempt ends at its own limit or at the limit of the request, whichever is earlier.
 #[tokio::test(start_paused = true)]
 async fn the_last_attempt_has_the_remaining_time() {
-    let inner = Scripted::<&str, Elapsed>::new([Hang]);
+    let inner = Script::<_, &str, Elapsed>::new([hang()]);
     let before = Instant::now();
     let limits = Timeouts::attempt(secs(4)).total(secs(11)).on_timeout(Err::<&str, _>);
     let config = RetryConfig::default().idempotent().backoff(Backoff::fixed(secs(1))).timeouts(limits);
@@ -119,8 +119,11 @@ async fn the_last_attempt_has_the_remaining_time() {
 async fn a_timeout_names_its_limit() {
     let limits = Timeouts::attempt(secs(4)).total(secs(10)).on_timeout(Err::<&str, _>);
     let mut retry =
-        RetryLayer::new(RetryConfig::default().idempotent().retries(0).timeouts(limits))
-            .layer(Scripted::<&str, Elapsed>::new([Hang]));
+        RetryLayer::new(RetryConfig::default().idempotent().retries(0).timeouts(limits)).layer(Script::<
+            _,
+            &str,
+            Elapsed,
+        >::new([hang()]));
     let elapsed = ready_and_call(&mut retry, ()).await.unwrap_err();
     assert_eq!((elapsed.is_deadline(), elapsed.limit()), (false, secs(4)));
     assert_eq!(elapsed.to_string(), "the attempt didn't finish within 4s");
@@ -150,7 +153,7 @@ async fn limits_on_and_off_have_one_type() {
 #[tokio::test(start_paused = true)]
 async fn a_timeout_can_become_a_response() {
     let limits = Timeouts::attempt(secs(1)).on_timeout(|_| Ok::<_, Oops>("too slow"));
-    let inner = Scripted::new([Hang]);
+    let inner = Script::new([hang()]);
     let mut retry = RetryLayer::new(RetryConfig::default().idempotent().timeouts(limits)).layer(inner.clone());
     assert_eq!(ready_and_call(&mut retry, ()).await, Ok("too slow"));
     assert_eq!(inner.calls(), 1, "a response is a success unless the classifier knows better");
@@ -181,7 +184,7 @@ async fn a_timeout_converts_to_a_boxed_error() {
 
 #[tokio::test(start_paused = true)]
 async fn waiting_for_readiness_counts_towards_the_time_limit() {
-    let inner = Scripted::<&str>::new([Fail(Oops(1)), Stuck]);
+    let inner = Script::<_, &str, Oops>::new([fail(Oops(1)), not_ready()]);
     let before = Instant::now();
     let layer = RetryLayer::new(limited(Timeouts::attempt(secs(1)), secs(2)).retries(1));
     assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), ()).await, Err(TIMED_OUT));
@@ -206,7 +209,7 @@ async fn the_policy_receives_the_duration_of_an_attempt() {
         }
     }
     let (tell, mut events) = tokio::sync::mpsc::unbounded_channel();
-    let inner = Scripted::<&str>::new([Late(ms(300), Err(Oops(1))), Late(ms(70), Err(Oops(2)))]);
+    let inner = Script::<_, &str, Oops>::new([fail(Oops(1)).after(ms(300)), fail(Oops(2)).after(ms(70))]);
     let _ = ready_and_call(&mut RetryLayer::with(Watch(tell)).layer(inner), ()).await;
     assert_eq!(events.recv().await, Some((1, Some(ms(300)))));
     assert_eq!(events.recv().await, Some((2, Some(ms(70)))));
@@ -223,7 +226,7 @@ fn throttled(asked: Duration) -> RetryConfig<impl tower_recourse::Classifier<(),
 #[tokio::test(start_paused = true)]
 async fn a_server_delay_lengthens_the_wait_and_never_shortens_it() {
     for (asked, waits) in [(secs(1), secs(2)), (secs(7), secs(7)), (secs(30), secs(30))] {
-        let inner = Scripted::new([Fail(Oops(429)), Answer("yes")]);
+        let inner = Script::new([fail(Oops(429)), succeed("yes")]);
         assert_eq!(ready_and_call(&mut RetryLayer::new(throttled(asked)).layer(inner.clone()), ()).await, Ok("yes"));
         assert_eq!(inner.gaps(), [waits]);
     }
@@ -232,7 +235,7 @@ async fn a_server_delay_lengthens_the_wait_and_never_shortens_it() {
 /// kube, go-retryablehttp: a delay from the server had no limit.
 #[tokio::test(start_paused = true)]
 async fn a_server_delay_above_the_maximum_stops_the_retry() {
-    let inner = Scripted::new([Fail(Oops(429)), Answer("second")]);
+    let inner = Script::new([fail(Oops(429)), succeed("second")]);
     let before = Instant::now();
     assert_eq!(
         ready_and_call(&mut RetryLayer::new(throttled(secs(31))).layer(inner.clone()), ()).await,
@@ -246,7 +249,7 @@ async fn a_server_delay_above_the_maximum_stops_the_retry() {
 /// Kevlar#217: the retry returns the 429 if the wait would cross the deadline.
 #[tokio::test(start_paused = true)]
 async fn a_server_delay_is_checked_against_the_deadline() {
-    let inner = Scripted::new([Fail(Oops(429)), Answer("not called")]);
+    let inner = Script::new([fail(Oops(429)), succeed("not called")]);
     let config = throttled(secs(10)).timeouts(Timeouts::request(secs(10)).on_timeout(|_| Err(TIMED_OUT)));
     let before = Instant::now();
     assert_eq!(ready_and_call(&mut RetryLayer::new(config).layer(inner.clone()), ()).await, Err(Oops(429)));

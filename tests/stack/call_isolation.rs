@@ -30,7 +30,7 @@ fn open() -> Circuit {
 
 /// A client whose circuit is open, so that all its calls are rejected.
 fn rejecting() -> impl Service<(), Error: Send, Future: Send> + Clone + Send {
-    BreakerLayer::on(&open()).layer(Scripted::<_>::new([Answer("not called")]))
+    BreakerLayer::on(&open()).layer(Script::<_, _, Oops>::new([succeed("not called")]))
 }
 
 /// What a handler does after it has discarded a rejection.
@@ -115,7 +115,7 @@ async fn failures_after_a_discarded_rejection_are_counted() {
 #[tokio::test(start_paused = true)]
 async fn an_error_that_drops_the_rejection_is_an_ordinary_failure() {
     let (inner_circuit, outer_circuit) = (open(), circuit(99));
-    let client = BreakerLayer::on(&inner_circuit).layer(Scripted::<&str>::new([Answer("not called")]));
+    let client = BreakerLayer::on(&inner_circuit).layer(Script::<_, &str, Oops>::new([succeed("not called")]));
     let mut service = BreakerLayer::on(&outer_circuit).layer(tower::util::MapErr::new(client, |_| Oops(1)));
     assert!(ready_and_call(&mut service, ()).await.is_err());
     assert_eq!((outer_circuit.stats().total_failures, outer_circuit.stats().total_neutral), (1, 0));
@@ -179,7 +179,7 @@ impl<Req, Res, Err> tower_recourse::Classifier<Req, Res, Err> for Ignorant {
 /// has replaced the note of the rejected first one.
 #[tokio::test(start_paused = true)]
 async fn a_failed_call_after_a_rejected_one_is_a_failure() {
-    let second = RetryLayer::new(without_delay().retries(0)).layer(Scripted::<&str>::new([Fail(Oops(2))]));
+    let second = RetryLayer::new(without_delay().retries(0)).layer(Script::<_, &str, Oops>::new([fail(Oops(2))]));
     let first = rejecting();
     let events = EventLog::default();
     let mut service = RetryLayer::new(without_delay().observe(events.observer())).layer(service_fn(move |()| {
@@ -196,7 +196,8 @@ async fn a_failed_call_after_a_rejected_one_is_a_failure() {
 /// A call that succeeds also removes the note of the rejected call before it.
 #[tokio::test(start_paused = true)]
 async fn a_success_after_a_rejected_call_clears_its_note() {
-    let (first, cache) = (rejecting(), BreakerLayer::on(&circuit(1)).layer(Scripted::<_>::new([Answer("cached")])));
+    let (first, cache) =
+        (rejecting(), BreakerLayer::on(&circuit(1)).layer(Script::<_, _, Oops>::new([succeed("cached")])));
     let events = EventLog::default();
     let mut service = RetryLayer::new(without_delay().observe(events.observer())).layer(service_fn(move |()| {
         let (mut first, mut cache) = (first.clone(), cache.clone());
@@ -212,7 +213,7 @@ async fn a_success_after_a_rejected_call_clears_its_note() {
 
 #[tokio::test(start_paused = true)]
 async fn an_inner_retry_that_gives_up_does_not_stop_the_outer_one() {
-    let inner = Scripted::<&str>::new([Fail(Oops(1))]);
+    let inner = Script::<_, &str, Oops>::new([fail(Oops(1))]);
     let events = EventLog::default();
     let retry = |times: u32| without_delay().retries(times).without_budget();
     let mut service = RetryLayer::new(retry(2).observe(events.observer())).layer(
@@ -230,9 +231,10 @@ async fn joined_calls_receive_their_own_causes() {
     let (one, other) = (EventLog::default(), EventLog::default());
     let fallback = |events: &EventLog| FallbackLayer::value("backup").observe(events.observer());
     let open = open();
-    let mut rejected = fallback(&one).layer(BreakerLayer::on(&open).layer(Scripted::<&str>::new([Hang])));
-    let mut spent = fallback(&other)
-        .layer(RetryLayer::new(without_delay().retries(1)).layer(Scripted::<&str>::new([Late(ms(5), Err(Oops(1)))])));
+    let mut rejected = fallback(&one).layer(BreakerLayer::on(&open).layer(Script::<_, &str, Oops>::new([hang()])));
+    let mut spent = fallback(&other).layer(
+        RetryLayer::new(without_delay().retries(1)).layer(Script::<_, &str, Oops>::new([fail(Oops(1)).after(ms(5))])),
+    );
     let both = tokio::join!(ready_and_call(&mut spent, ()), ready_and_call(&mut rejected, ()));
     assert_eq!(both, (Ok("backup"), Ok("backup")));
     assert!(one.last_has(&["FallbackCalled", "Rejected"]));
@@ -243,7 +245,7 @@ async fn joined_calls_receive_their_own_causes() {
 #[tokio::test(start_paused = true)]
 async fn a_handler_with_joined_calls_fails_by_the_slow_one() {
     let first = rejecting();
-    let slow = Scripted::<&str>::new([Late(ms(5), Err(Oops(2)))]);
+    let slow = Script::<_, &str, Oops>::new([fail(Oops(2)).after(ms(5))]);
     let events = EventLog::default();
     let mut service = RetryLayer::new(without_delay().observe(events.observer())).layer(service_fn(move |()| {
         let (mut first, mut slow) = (first.clone(), slow.clone());
@@ -262,7 +264,7 @@ async fn a_handler_with_joined_calls_fails_by_the_slow_one() {
 #[tokio::test(start_paused = true)]
 async fn a_call_dropped_by_select_counts_as_nothing() {
     let inner_circuit = circuit(1);
-    let client = BreakerLayer::on(&inner_circuit).layer(Scripted::<&str>::new([Hang]));
+    let client = BreakerLayer::on(&inner_circuit).layer(Script::<_, &str, Oops>::new([hang()]));
     let limits = Timeouts::attempt(secs(1)).on_timeout(|_| Err::<&str, _>(Oops(408)));
     let mut service = RetryLayer::new(without_delay().timeouts(limits)).layer(service_fn(move |()| {
         let mut client = client.clone();
@@ -283,7 +285,7 @@ async fn a_call_dropped_by_select_counts_as_nothing() {
 #[tokio::test(start_paused = true)]
 async fn after_a_timeout_a_dropped_call_counts_as_nothing_again() {
     let circuit = circuit(9);
-    let breaker = BreakerLayer::on(&circuit).layer(Scripted::<&str>::new([Hang]));
+    let breaker = BreakerLayer::on(&circuit).layer(Script::<_, &str, Oops>::new([hang()]));
     let inner = tower::util::MapErr::new(breaker, |_| Oops(1));
     let limits = Timeouts::attempt(secs(1)).on_timeout(|_| Err::<&str, _>(Oops(408)));
     let mut service = RetryLayer::new(without_delay().timeouts(limits).retries(1)).layer(inner);
@@ -301,14 +303,15 @@ async fn after_a_timeout_a_dropped_call_counts_as_nothing_again() {
 #[tokio::test(start_paused = true)]
 async fn a_rejection_before_the_call_is_ignored() {
     let (open, events) = (open(), EventLog::default());
-    let mut service = RetryLayer::new(without_delay().retries(1).observe(events.observer()))
-        .layer(Scripted::<&str>::new([Fail(Oops(1))]));
+    let mut service =
+        RetryLayer::new(without_delay().retries(1).observe(events.observer()))
+            .layer(Script::<_, &str, Oops>::new([fail(Oops(1))]));
     let mut call = spawn(ready_and_call(&mut service, ()));
     assert!(open.try_acquire().is_err());
     assert_eq!(tokio_test::assert_ready!(call.poll()), Err(Oops(1)));
     assert!(events.last_has(&["AttemptsExhausted { attempts: 2 }"]));
 
-    let mut service = FallbackLayer::value("backup").observe(events.observer()).layer(Scripted::new([Fail(Oops(1))]));
+    let mut service = FallbackLayer::value("backup").observe(events.observer()).layer(Script::new([fail(Oops(1))]));
     let mut call = spawn(ready_and_call(&mut service, ()));
     assert!(open.try_acquire().is_err());
     assert_eq!(tokio_test::assert_ready!(call.poll()), Ok("backup"));
@@ -320,7 +323,7 @@ async fn a_rejection_before_the_call_is_ignored() {
 async fn joined_calls_deposit_each() {
     let budget = Arc::new(TokenBucket::retry_ratio(1.0).unwrap().min_per_second(0));
     let layer = RetryLayer::new(without_delay().shared_budget(budget.clone()));
-    let slow = Scripted::<_>::new([Late(ms(5), Ok("yes"))]);
+    let slow = Script::<_, _, Oops>::new([succeed("yes").after(ms(5))]);
     let (mut one, mut other) = (layer.layer(slow.clone()), layer.layer(slow));
     let both = tokio::join!(ready_and_call(&mut one, ()), ready_and_call(&mut other, ()));
     assert_eq!((both, budget.balance()), ((Ok("yes"), Ok("yes")), 2));
@@ -330,14 +333,15 @@ async fn joined_calls_deposit_each() {
 /// response that it classifies.
 #[tokio::test(start_paused = true)]
 async fn notes_of_a_classifiers_calls_do_not_mark_the_response() {
-    let client =
-        BreakerLayer::on(&open()).respond_when_open(|_: &Rejection| "made").layer(Scripted::<&str>::new([Hang]));
+    let client = BreakerLayer::on(&open())
+        .respond_when_open(|_: &Rejection| "made")
+        .layer(Script::<_, &str, Oops>::new([hang()]));
     let judge = move |_: Result<&&'static str, &Oops>| {
         let mut client = client.clone();
         assert!(spawn(ready_and_call(&mut client, ())).poll().is_ready());
         Verdict::Success
     };
-    let inner = || Scripted::<&'static str>::new([Answer("a response")]);
+    let inner = || Script::<_, &'static str, Oops>::new([succeed("a response")]);
     macro_rules! check {
         ($service:expr) => {
             let outer = circuit(1);
@@ -359,7 +363,7 @@ async fn notes_from_a_dropped_handler_do_not_mark_the_response() {
 
     impl Drop for CallsInDrop {
         fn drop(&mut self) {
-            let mut client = BreakerLayer::on(&self.0).layer(Scripted::<_>::new([Answer("all is well")]));
+            let mut client = BreakerLayer::on(&self.0).layer(Script::<_, _, Oops>::new([succeed("all is well")]));
             assert!(spawn(ready_and_call(&mut client, ())).poll().is_ready());
         }
     }
@@ -369,7 +373,8 @@ async fn notes_from_a_dropped_handler_do_not_mark_the_response() {
         let _ = &farewell;
         "made"
     };
-    let rejecting = BreakerLayer::on(&open()).respond_when_open(respond).layer(Scripted::<&'static str>::new([Hang]));
+    let rejecting =
+        BreakerLayer::on(&open()).respond_when_open(respond).layer(Script::<_, &'static str, Oops>::new([hang()]));
     assert_eq!(ready_and_call(&mut BreakerLayer::on(&outer).layer(rejecting), ()).await.unwrap(), "made");
     assert_eq!((outer.stats().total_successes, outer.stats().total_neutral), (Some(0), 1));
 }
@@ -409,7 +414,7 @@ async fn a_rejection_that_arrives_in_a_later_poll_is_not_retried() {
     for arrives in ALL {
         let (inner_circuit, events, outer_circuit) = (open(), EventLog::default(), circuit(1));
         let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(0));
-        let breaker = BreakerLayer::on(&inner_circuit).layer(Scripted::<u32>::new([Answer(1)]));
+        let breaker = BreakerLayer::on(&inner_circuit).layer(Script::<_, u32, Oops>::new([succeed(1)]));
         let inner = service_fn(move |()| {
             let mut breaker = breaker.clone();
             arrives.after(async move { ready_and_call(&mut breaker, ()).await })
@@ -501,7 +506,7 @@ where
     let events = EventLog::default();
     let config = BreakerConfig::default().fixed().open_when(TripRule::consecutive(9).unwrap());
     let outer_circuit = Circuit::new(config.classifier(breaker));
-    let client = BreakerLayer::on(&open()).layer(Scripted::<&str>::new([Answer("not called")]));
+    let client = BreakerLayer::on(&open()).layer(Script::<_, &str, Oops>::new([succeed("not called")]));
     let mut service = tower::ServiceBuilder::new()
         .layer(RetryLayer::new(without_delay().classifier(retry).observe(events.observer())))
         .layer(BreakerLayer::on(&outer_circuit))
@@ -605,8 +610,9 @@ impl<Res> tower_recourse::breaker::OnRejection<Res, Oops> for ReplaceError {
 #[tokio::test(start_paused = true)]
 async fn an_opaque_rejection_is_recognised_by_its_type() {
     let events = EventLog::default();
-    let client =
-        BreakerLayer::on(&open()).on_rejection(ReplaceError).layer(Scripted::<&str>::new([Answer("not called")]));
+    let client = BreakerLayer::on(&open())
+        .on_rejection(ReplaceError)
+        .layer(Script::<_, &str, Oops>::new([succeed("not called")]));
     let retry = RetryLayer::new(ignorant().observe(events.observer()));
     assert!(matches!(ready_and_call(&mut retry.layer(client.clone()), ()).await, Err(ReplacedError::Open(_))));
     assert!(events.last_has(&["RetryStopped", "attempt: 1", "Rejected"]));
@@ -628,7 +634,7 @@ async fn an_error_whose_source_is_a_rejection_may_arrive_later() {
     let (inner_circuit, events) = (open(), EventLog::default());
     let config =
         without_delay().classifier(tower_recourse::classify::FollowSources(tower_recourse::classify::ErrorClassifier));
-    let client = BreakerLayer::on(&inner_circuit).layer(Scripted::<&str>::new([Answer("not called")]));
+    let client = BreakerLayer::on(&inner_circuit).layer(Script::<_, &str, Oops>::new([succeed("not called")]));
     let mut service = RetryLayer::new(config.observe(events.observer())).layer(service_fn(move |()| {
         let mut client = client.clone();
         async move {
@@ -727,7 +733,7 @@ async fn a_timeout_fails_a_permit_issued_inside() {
 async fn a_timeout_does_not_fail_another_call_with_a_time_limit() {
     let (outer_circuit, inner_circuit) = (circuit(9), circuit(9));
     let limits = Timeouts::attempt(secs(60)).on_timeout(|_| Err(tower_recourse::BreakerError::Inner(Oops(408))));
-    let client = BreakerLayer::on(&inner_circuit).layer(Scripted::<&str>::new([Hang]));
+    let client = BreakerLayer::on(&inner_circuit).layer(Script::<_, &str, Oops>::new([hang()]));
     let mut client = RetryLayer::new(without_delay().timeouts(limits)).layer(client);
     let mut call = Box::pin(client.call_when_ready(()));
     assert_pending!(spawn(&mut call).poll());
@@ -761,7 +767,7 @@ async fn an_outer_time_limit_fails_the_calls_of_an_inner_one() {
         .layer(RetryLayer::new(without_delay().timeouts(limits(secs(1))).retries(0)))
         .layer(RetryLayer::new(without_delay().timeouts(limits(secs(9))).retries(0)))
         .layer(BreakerLayer::on(&inner_circuit))
-        .service(Scripted::<&str>::new([Hang]));
+        .service(Script::<_, &str, Oops>::new([hang()]));
     assert!(ready_and_call(&mut service, ()).await.is_err());
     assert_eq!(ends(&inner_circuit), (1, 0));
 }
@@ -773,7 +779,7 @@ async fn a_boundary_hides_notes_from_outer_layers() {
         report::{ReportLayer, with_report_blocking},
     };
 
-    let failing = || RetryLayer::new(without_delay().retries(2)).layer(Scripted::<&str>::new([Fail(Oops(1))]));
+    let failing = || RetryLayer::new(without_delay().retries(2)).layer(Script::<_, &str, Oops>::new([fail(Oops(1))]));
     let mut noted = ReportLayer.layer(failing());
     assert_eq!(ready_and_call(&mut noted, ()).await.unwrap_err().report.attempts(), 3);
     let mut bounded = ReportLayer.layer(BoundaryLayer.layer(failing()));
@@ -790,8 +796,9 @@ async fn a_boundary_hides_notes_from_outer_layers() {
 /// boundary, outer layers would take it for that response.
 #[tokio::test(start_paused = true)]
 async fn a_boundary_hides_a_rejection_response_from_outer_layers() {
-    let client =
-        BreakerLayer::on(&open()).respond_when_open(|_: &Rejection| "made").layer(Scripted::<&str>::new([Hang]));
+    let client = BreakerLayer::on(&open())
+        .respond_when_open(|_: &Rejection| "made")
+        .layer(Script::<_, &str, Oops>::new([hang()]));
     let handler = service_fn(move |()| {
         let mut client = client.clone();
         async move { ready_and_call(&mut client, ()).await.map(|_| "cached") }
@@ -803,7 +810,7 @@ async fn a_boundary_hides_a_rejection_response_from_outer_layers() {
 #[tokio::test(start_paused = true)]
 async fn a_rejection_passes_through_a_boundary() {
     let events = EventLog::default();
-    let client = BreakerLayer::on(&open()).layer(Scripted::<&str>::new([Hang]));
+    let client = BreakerLayer::on(&open()).layer(Script::<_, &str, Oops>::new([hang()]));
     let retry = RetryLayer::new(without_delay().observe(events.observer()));
     assert!(ready_and_call(&mut retry.layer(tower_recourse::boundary::BoundaryLayer.layer(client)), ()).await.is_err());
     assert!(events.last_has(&["RetryStopped", "attempt: 1", "Rejected"]));
@@ -815,7 +822,7 @@ async fn a_rejection_passes_through_a_boundary() {
 async fn a_retry_without_deposits_leaves_them_to_the_outer_one() {
     let budget = Arc::new(TokenBucket::retry_ratio(1.0).unwrap().min_per_second(0));
     let config = || without_delay().shared_budget(budget.clone());
-    let inner = RetryLayer::new(config().without_deposits()).layer(Scripted::<_>::new([Answer("yes")]));
+    let inner = RetryLayer::new(config().without_deposits()).layer(Script::<_, _, Oops>::new([succeed("yes")]));
     let mut service = RetryLayer::new(config()).layer(tower::buffer::Buffer::new(inner, 8));
     assert_eq!(ready_and_call(&mut service, ()).await.unwrap(), "yes");
     assert_eq!(budget.balance(), 1);

@@ -12,7 +12,7 @@ use tower_recourse::{
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
-use crate::scripted::{Oops, Scripted, Step::*, ms, ready_and_call};
+use crate::scripted::*;
 
 fn config() -> RetryConfig {
     RetryConfig::default().idempotent().backoff(Backoff::none()).without_budget().without_observers()
@@ -25,7 +25,7 @@ fn open() -> Circuit {
 }
 
 fn failing(retries: u32) -> impl Service<(), Response = &'static str, Error = Oops, Future: Send> + Clone {
-    RetryLayer::new(config().retries(retries)).layer(Scripted::new([Fail(Oops(1))]))
+    RetryLayer::new(config().retries(retries)).layer(Script::new([fail(Oops(1))]))
 }
 
 #[tokio::test(start_paused = true)]
@@ -38,8 +38,8 @@ async fn two_stacks_in_one_task_have_separate_reports() {
 
 #[tokio::test(start_paused = true)]
 async fn the_loser_of_a_race_does_not_affect_the_winners_report() {
-    let mut slow = RetryLayer::new(config()).layer(Scripted::new([Late(ms(9), Err::<&str, _>(Oops(1)))]));
-    let mut fast = RetryLayer::new(config()).layer(Scripted::new([Fail(Oops(1)), Late(ms(5), Ok("won"))]));
+    let mut slow = RetryLayer::new(config()).layer(Script::new([fail::<&str, _>(Oops(1)).after(ms(9))]));
+    let mut fast = RetryLayer::new(config()).layer(Script::new([fail(Oops(1)), succeed("won").after(ms(5))]));
     let raced = async {
         select! {
             biased;
@@ -60,7 +60,7 @@ async fn a_report_does_not_leak_into_the_next_request() {
     ready_and_call(&mut failing, ()).await.unwrap_err();
     assert_eq!(with_report_blocking(|| Err::<(), _>(Oops(2))).unwrap_err().report, CallReport::default());
     ready_and_call(&mut failing, ()).await.unwrap_err();
-    let mut plain = ReportLayer.layer(Scripted::<_>::new([Answer("yes")]));
+    let mut plain = ReportLayer.layer(Script::<_, _, Oops>::new([succeed("yes")]));
     assert_eq!(ready_and_call(&mut plain, ()).await.unwrap().report, CallReport::default());
 }
 
@@ -108,7 +108,7 @@ async fn a_rejection_response_is_recognised() {
         .layer(ReportLayer)
         .layer(RetryLayer::new(config()))
         .layer(BreakerLayer::on(&open()).respond_when_open(|_| "come back later"))
-        .service(Scripted::<_>::new([Answer("not called")]));
+        .service(Script::<_, _, Oops>::new([succeed("not called")]));
     let answered = ready_and_call(&mut { stack }, ()).await.unwrap();
     assert_eq!((answered.response, answered.report.attempts()), ("come back later", 1));
     assert!(answered.report.cause().unwrap().is_rejection());
@@ -157,7 +157,7 @@ async fn an_inner_fallback_is_reported_though_the_request_is_lost() {
             })
             .merge_errors(|_, fallback| fallback),
         )
-        .service(Scripted::new([Fail(Oops(1))]));
+        .service(Script::new([fail(Oops(1))]));
     let failed = ready_and_call(&mut stack, ()).await.unwrap_err();
     assert_eq!((failed.error, failed.report.cause()), (Oops(2), Some(Cause::NotReplayable)));
     assert_eq!(failed.report.failed_fallbacks(), 1);
@@ -165,14 +165,14 @@ async fn an_inner_fallback_is_reported_though_the_request_is_lost() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_retry_a_rejection_is_an_error_of_the_breaker() {
-    let mut stack = BreakerLayer::on(&open()).layer(Scripted::<_>::new([Answer("not called")]));
+    let mut stack = BreakerLayer::on(&open()).layer(Script::<_, _, Oops>::new([succeed("not called")]));
     assert!(matches!(ready_and_call(&mut stack, ()).await, Err(BreakerError::<Oops>::Rejected(_))));
 }
 
 /// A backup may have fallbacks too. The outer report counts them.
 #[tokio::test(start_paused = true)]
 async fn the_depths_of_nested_fallbacks_add_up() {
-    let failing = || Scripted::<&str>::new([Fail(Oops(1))]);
+    let failing = || Script::<_, &str, Oops>::new([fail(Oops(1))]);
     let fails = |name: &'static str| FallbackLayer::new(failing()).name(name).merge_errors(|_, last: Oops| last);
     let not_asked = || fails("not called").when(|_: Result<&&str, &Oops>| false);
     let inner = ServiceBuilder::new().layer(FallbackLayer::value("got it").name("last"));
@@ -196,7 +196,7 @@ async fn a_rejection_is_reported_with_retries_disabled() {
         .layer(FallbackLayer::value("backup").when(|_: Result<&&str, &Oops>| false))
         .layer(retry)
         .layer(BreakerLayer::on(&open()))
-        .service(Scripted::<&str, Oops>::new([Answer("not called")]));
+        .service(Script::<_, &str, Oops>::new([succeed("not called")]));
     let answered = ready_and_call(&mut stack, ()).await.unwrap();
     assert_eq!((answered.response, answered.report.cause()), ("backup", Some(Cause::RetriesDisabled)));
 }

@@ -207,7 +207,7 @@ async fn a_probe_can_be_dropped_at_every_point() {
 #[tokio::test(start_paused = true)]
 async fn a_request_can_be_dropped_before_its_first_poll() {
     let circuit = Circuit::new(BreakerConfig::default().fixed().count_all_calls());
-    let inner = Scripted::<&str>::new([Hang]);
+    let inner = Script::<_, &str, Oops>::new([hang()]);
     let mut service = ServiceBuilder::new()
         .layer(FallbackLayer::value("backup"))
         .layer(RetryLayer::new(RetryConfig::default().idempotent()))

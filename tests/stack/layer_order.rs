@@ -49,7 +49,7 @@ fn ignorant<Err>() -> impl Fn(Result<&&'static str, &Err>) -> Verdict + Clone {
 #[tokio::test(start_paused = true)]
 async fn the_recommended_order() {
     let circuit = circuit(5);
-    let inner = Scripted::<&str, _>::new([Fail(Oops(1))]);
+    let inner = Script::<_, &str, _>::new([fail(Oops(1))]);
     let mut service = ServiceBuilder::new()
         .layer(FallbackLayer::value("from the fallback"))
         .layer(RetryLayer::new(RetryConfig::default().idempotent()))
@@ -69,7 +69,7 @@ async fn the_recommended_order() {
 #[tokio::test(start_paused = true)]
 async fn a_rejection_is_not_retried_and_costs_no_budget() {
     let (circuit, budget, events) = (open(), one_token(), EventLog::default());
-    let inner = Scripted::<_>::new([Answer("not called")]);
+    let inner = Script::<_, _, Oops>::new([succeed("not called")]);
     let config = || RetryConfig::default().idempotent().shared_budget(budget.clone()).observe(events.observer());
     let breaker = BreakerLayer::on(&circuit).layer(inner.clone());
 
@@ -105,7 +105,7 @@ async fn a_policy_that_ignores_rejections_does_not_hide_them() {
         .layer(FallbackLayer::value("backup").observe(events.observer()))
         .layer(RetryLayer::with(Once))
         .layer(BreakerLayer::on(&circuit))
-        .service(Scripted::<_>::new([Answer("not called")]));
+        .service(Script::<_, _, Oops>::new([succeed("not called")]));
     assert_eq!(ready_and_call(&mut service, ()).await, Ok("backup"));
     assert!(events.last_has(&["FallbackCalled", "Rejected"]));
 }
@@ -130,7 +130,7 @@ impl std::error::Error for Opaque {
 #[tokio::test(start_paused = true)]
 async fn a_rejection_is_recognised_in_a_changed_error_type() {
     let (circuit, budget) = (open(), one_token());
-    let inner = Scripted::<_>::new([Answer("not called")]);
+    let inner = Script::<_, _, Oops>::new([succeed("not called")]);
     let config = || RetryConfig::default().idempotent().shared_budget(budget.clone());
     let breaker = BreakerLayer::on(&circuit).layer(inner.clone());
 
@@ -152,7 +152,7 @@ async fn a_rejection_is_recognised_in_a_changed_error_type() {
 #[tokio::test(start_paused = true)]
 async fn a_rejection_of_another_task_is_recognised_by_its_chain() {
     let (circuit, budget, events) = (open(), one_token(), EventLog::default());
-    let breaker = BreakerLayer::on(&circuit).layer(Scripted::<u16>::new([Answer(200)]));
+    let breaker = BreakerLayer::on(&circuit).layer(Script::<_, u16, Oops>::new([succeed(200)]));
     let spawned = tower::service_fn(move |()| {
         let mut breaker = breaker.clone();
         async move {
@@ -172,7 +172,7 @@ async fn a_rejection_of_another_task_is_recognised_by_its_chain() {
 async fn a_rejection_of_a_breaker_in_a_buffer_is_recognised() {
     let (circuit, budget) = (open(), one_token());
     let config = || RetryConfig::default().idempotent().shared_budget(budget.clone());
-    let breaker = BreakerLayer::on(&circuit).layer(Scripted::<_>::new([Answer("not called")]));
+    let breaker = BreakerLayer::on(&circuit).layer(Script::<_, _, Oops>::new([succeed("not called")]));
     let buffer: Buffer<(), _> = Buffer::new(breaker, 8);
     assert!(ready_and_call(&mut RetryLayer::new(config()).layer(buffer.clone()), ()).await.is_err());
     assert!(ready_and_call(&mut RetryLayer::new(config().classify(ignorant())).layer(buffer), ()).await.is_err());
@@ -183,7 +183,7 @@ async fn a_rejection_of_a_breaker_in_a_buffer_is_recognised() {
 #[tokio::test(start_paused = true)]
 async fn a_breaker_around_a_buffer_counts_and_rejects() {
     let circuit = circuit(2);
-    let inner = Scripted::<&str>::new([Fail(Oops(1))]);
+    let inner = Script::<_, &str, Oops>::new([fail(Oops(1))]);
     let buffer: Buffer<(), _> = Buffer::new(inner.clone(), 8);
     let mut service =
         RetryLayer::new(RetryConfig::default().idempotent()).layer(BreakerLayer::on(&circuit).layer(buffer));
@@ -220,7 +220,7 @@ async fn an_attempt_that_times_out_fails_in_the_inner_breaker() {
         .classifier(FollowSources(ErrorClassifier))
         .idempotent()
         .retries(3);
-    let breaker = BreakerLayer::on(&circuit).layer(Scripted::<&str>::new([Hang]));
+    let breaker = BreakerLayer::on(&circuit).layer(Script::<_, &str, Oops>::new([hang()]));
     let mut service = RetryLayer::new(config).layer(MapErr::new(breaker, Opaque));
     let error = ready_and_call(&mut service, ()).await.unwrap_err();
     assert!(error.0.rejection().is_some(), "two attempts time out, the third is rejected");
@@ -235,7 +235,8 @@ async fn an_attempt_dropped_by_its_caller_counts_as_nothing() {
     let config = RetryConfig::default()
         .idempotent()
         .timeouts(Timeouts::attempt(secs(5)).on_timeout(|_| Err(BreakerError::Inner(Oops(408)))));
-    let mut service = RetryLayer::new(config).layer(BreakerLayer::on(&circuit).layer(Scripted::<&str>::new([Hang])));
+    let mut service =
+        RetryLayer::new(config).layer(BreakerLayer::on(&circuit).layer(Script::<_, &str, Oops>::new([hang()])));
     let mut call = spawn(ready_and_call(&mut service, ()));
     assert_pending!(call.poll());
     drop(call);
@@ -247,7 +248,7 @@ async fn an_attempt_dropped_by_its_caller_counts_as_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_breaker_outside_a_retry_counts_the_final_outcome() {
     let circuit = circuit(2);
-    let inner = Scripted::<&str>::new([Fail(Oops(1)), Answer("yes"), Fail(Oops(2))]);
+    let inner = Script::<_, &str, Oops>::new([fail(Oops(1)), succeed("yes"), fail(Oops(2))]);
     let mut service =
         BreakerLayer::on(&circuit).layer(RetryLayer::new(RetryConfig::default().idempotent()).layer(inner.clone()));
     assert_eq!(ready_and_call(&mut service, ()).await, Ok("yes"));
@@ -267,7 +268,7 @@ async fn a_breaker_does_not_count_another_breakers_rejection() {
         .layer(BreakerLayer::on(&outer))
         .layer(RetryLayer::new(RetryConfig::default().idempotent()))
         .layer(BreakerLayer::on(&inner))
-        .service(Scripted::<_>::new([Answer("not called")]));
+        .service(Script::<_, _, Oops>::new([succeed("not called")]));
     let error = ready_and_call(&mut service, ()).await.unwrap_err();
     assert!(matches!(error, BreakerError::Inner(BreakerError::Rejected(_))));
     let stats = outer.stats();
@@ -277,8 +278,8 @@ async fn a_breaker_does_not_count_another_breakers_rejection() {
 /// A retry around a fallback calls the primary again, and then the backup.
 #[tokio::test(start_paused = true)]
 async fn a_retry_outside_a_fallback_calls_both_again() {
-    let primary = Scripted::<&str>::new([Fail(Oops(1))]);
-    let backup = Scripted::new([Fail(Oops(2)), Answer("backup")]);
+    let primary = Script::<_, &str, Oops>::new([fail(Oops(1))]);
+    let backup = Script::new([fail(Oops(2)), succeed("backup")]);
     let pair = FallbackLayer::new(backup.clone()).layer(primary.clone());
     let mut service = RetryLayer::new(RetryConfig::default().idempotent().backoff(Backoff::none())).layer(pair);
     assert_eq!(ready_and_call(&mut service, ()).await, Ok("backup"));
@@ -289,12 +290,12 @@ async fn a_retry_outside_a_fallback_calls_both_again() {
 #[tokio::test(start_paused = true)]
 async fn a_retry_outside_a_fallback_does_not_retry_a_rejection() {
     let circuit = open();
-    let backup = Scripted::<&str>::new([Fail(Oops(2))]);
+    let backup = Script::<_, &str, Oops>::new([fail(Oops(2))]);
     let mut service = ServiceBuilder::new()
         .layer(RetryLayer::new(RetryConfig::default().idempotent()))
         .layer(FallbackLayer::new(backup.clone()))
         .layer(BreakerLayer::on(&circuit))
-        .service(Scripted::<_>::new([Answer("not called")]));
+        .service(Script::<_, _, Oops>::new([succeed("not called")]));
     let error = ready_and_call(&mut service, ()).await.unwrap_err();
     assert!(
         matches!(error, FallbackError::Both { primary: BreakerError::Rejected(_), backup: Oops(2), .. }),
@@ -307,9 +308,9 @@ async fn a_retry_outside_a_fallback_does_not_retry_a_rejection() {
 #[tokio::test(start_paused = true)]
 async fn a_backup_may_have_a_breaker_too() {
     let circuit = circuit(1);
-    let backup = Scripted::<&str>::new([Fail(Oops(2))]);
+    let backup = Script::<_, &str, Oops>::new([fail(Oops(2))]);
     let layer = FallbackLayer::new(BreakerLayer::on(&circuit).layer(backup.clone()));
-    let mut service = layer.layer(Scripted::<&str>::new([Fail(Oops(1))]));
+    let mut service = layer.layer(Script::<_, &str, Oops>::new([fail(Oops(1))]));
     let first = ready_and_call(&mut service, ()).await.unwrap_err();
     assert_eq!(first.backup(), Some(&BreakerError::Inner(Oops(2))));
     let second = ready_and_call(&mut service, ()).await.unwrap_err();
@@ -328,7 +329,7 @@ async fn a_rejection_of_the_backup_does_not_mark_the_primary() {
         async move { elsewhere.call(|| async { Ok::<_, Infallible>("cache") }).await }
     });
     let config = RetryConfig::default().idempotent().retries(1).observe(events.observer());
-    let mut service = RetryLayer::new(config).layer(backup.layer(Scripted::<&str>::new([Fail(Oops(1))])));
+    let mut service = RetryLayer::new(config).layer(backup.layer(Script::<_, &str, Oops>::new([fail(Oops(1))])));
     assert!(ready_and_call(&mut service, ()).await.is_err());
     assert_eq!(events.count("RetryScheduled"), 1);
 }
@@ -341,7 +342,7 @@ async fn a_rejection_does_not_wait_for_readiness() {
         .layer(FallbackLayer::value("backup"))
         .layer(RetryLayer::new(RetryConfig::default().idempotent()))
         .layer(BreakerLayer::on(&circuit))
-        .service(Scripted::<&str>::new([Stuck]));
+        .service(Script::<_, &str, Oops>::new([not_ready()]));
     let mut call = spawn(async { ServiceExt::<()>::ready(&mut service).await.unwrap().call(()).await });
     assert_eq!(tokio_test::assert_ready!(call.poll()), Ok("backup"));
 }
