@@ -1,6 +1,6 @@
 //! A configuration as text, setting by setting.
 
-use std::{any, fmt, time::Duration};
+use std::{any, borrow::Cow, fmt, time::Duration};
 
 /// The settings of a configuration as data: pairs of a setting's name and its value as text with
 /// units, in a fixed order. `describe()` of a configuration returns it. `Display` shows one setting
@@ -25,7 +25,7 @@ use std::{any, fmt, time::Duration};
 /// by the name of their type or as `custom`. A new version of this crate may add settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
-    settings: Vec<(&'static str, String)>,
+    settings: Vec<(Cow<'static, str>, String)>,
 }
 
 // Only layers with a configuration use these.
@@ -35,8 +35,8 @@ impl Description {
         Self { settings: Vec::new() }
     }
 
-    pub(crate) fn add(&mut self, setting: &'static str, value: impl fmt::Display) {
-        self.settings.push((setting, value.to_string()));
+    pub(crate) fn add(&mut self, setting: impl Into<Cow<'static, str>>, value: impl fmt::Display) {
+        self.settings.push((setting.into(), value.to_string()));
     }
 
     /// Adds a setting that may be unset.
@@ -66,8 +66,8 @@ impl Description {
 
 impl Description {
     /// The settings, in their order.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.settings.iter().map(|(setting, value)| (*setting, value.as_str()))
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.settings.iter().map(|(setting, value)| (setting.as_ref(), value.as_str()))
     }
 
     /// The value of a setting.

@@ -15,6 +15,7 @@
 //! | [`transactions`] | database transactions that conflict with each other | `database` |
 //! | [`ladder`] | a chain of fallbacks that ends with a person | `provider_ladder` |
 //! | [`limits`] | the order of the layers with rate and concurrency limits | |
+//! | [`settings`] | retry and breaker from a TOML file, with errors that name its fields | |
 //! | [`testing`] | tests of your settings: scripted outages in paused time | |
 //! | [`compile_errors`] | messages of the compiler, and their cures | |
 //! | [`types`] | stacks, layers and circuits as fields of a struct | |
@@ -60,6 +61,9 @@ pub mod limits {}
 
 #[doc = include_str!("ladder.md")]
 pub mod ladder {}
+
+#[doc = include_str!("settings.md")]
+pub mod settings {}
 
 #[cfg(all(feature = "testing", feature = "http"))]
 #[doc = include_str!("testing.md")]

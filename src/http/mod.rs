@@ -225,7 +225,7 @@ pub(crate) mod unavailable;
 pub use body_breaker::{BodyBreaker, BodyBreakerLayer};
 pub use body_timeout::{BodyTimeout, BodyTimeoutLayer};
 pub use deadline::{Deadline, DeadlineLayer, DeadlineService, GatewayTimeout};
-pub use first_event::FirstEventLayer;
+pub use first_event::{FirstEvent, FirstEventLayer};
 pub use first_frame::{FirstFrame, FirstFrameLayer};
 #[cfg(feature = "fallback")]
 pub use fixed_response::FixedResponse;

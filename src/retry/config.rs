@@ -5,6 +5,7 @@ mod describe;
 mod setters;
 mod settings;
 mod transactions;
+mod validate;
 
 use std::fmt;
 
@@ -13,8 +14,10 @@ use crate::classify::ErrorClassifier;
 
 pub(super) use settings::Settings;
 
-/// The configuration of a retry, and the [`Policy`](super::Policy) for most purposes. Values that
-/// could be invalid are checked by their own types, so every configuration is valid.
+/// The configuration of a retry, and the [`Policy`](super::Policy) for most purposes. The
+/// constructors of its parts reject invalid values, so every configuration works;
+/// [`validate`](Self::validate) also rejects probable mistakes. The
+/// [cookbook](crate::cookbook::settings) shows how to read a configuration from a file.
 ///
 /// | setting | default | why |
 /// |---|---|---|

@@ -16,6 +16,10 @@ use crate::Elapsed;
 /// | delays between attempts | yes, by the total |
 /// | the first frame of the body | yes, with an `http::FirstFrameLayer` inside the retry; with a `grpc::PeekLayer`, for at most as long as it waits |
 /// | the rest of the body, messages of a stream | no: `http::BodyTimeoutLayer` limits them |
+///
+/// `None` is no limit. With a limit of zero, each attempt that isn't ready at its first poll times
+/// out; [`RetryConfig::validate`](crate::RetryConfig::validate) rejects it. The page on [settings
+/// from a file](crate::cookbook::settings) has a complete program.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TimeLimits {
     /// The limit of each attempt. It begins with the call or, for a later attempt, with the wait
@@ -98,12 +102,13 @@ impl Timeouts {
         Self::default()
     }
 
-    /// Limits each attempt.
+    /// Limits each attempt. With zero, each attempt that isn't ready at its first poll times out.
     pub fn attempt(limit: Duration) -> Self {
         Self { limits: TimeLimits { attempt: Some(limit), total: None }, on_timeout: TimeoutFromElapsed }
     }
 
-    /// Limits the whole request: the deadline is this long after the call.
+    /// Limits the whole request: the deadline is this long after the call. Zero as for
+    /// [`attempt`](Self::attempt).
     pub fn request(limit: Duration) -> Self {
         Self { limits: TimeLimits { attempt: None, total: Some(limit) }, on_timeout: TimeoutFromElapsed }
     }

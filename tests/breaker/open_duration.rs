@@ -259,3 +259,51 @@ fn a_clock_set_back_by_30_days_does_not_stop_a_window_of_time() {
     (0..10).for_each(|_| drop(circuit.try_acquire().map(Permit::failure)));
     assert_eq!(circuit.state(), State::Open);
 }
+
+#[test]
+fn validate_rejects_open_times_of_zero_and_contradictions() {
+    let rejected = |open_for: OpenDuration| {
+        let config = BreakerConfig::default().open_for(open_for).validate();
+        config.map(drop).map_err(|invalid| (invalid.field().to_owned(), invalid.value().to_owned()))
+    };
+    let (zero, ms, second) = (Duration::ZERO, Duration::from_millis(1), Duration::from_secs(1));
+    let share = OpenDuration::share_of_failing_time(Ratio::HALF);
+    for (open_for, field, value) in [
+        (OpenDuration::fixed(zero), "open_for", "0ns"),
+        (OpenDuration::exponential(zero), "open_for", "0ns"),
+        (OpenDuration::linear(zero), "open_for", "0ns"),
+        (OpenDuration::fixed(second).max(zero), "open_for.max", "0ns"),
+        (OpenDuration::until_reset().max(zero), "open_for.max", "0ns"),
+        (OpenDuration::from_fn(|_| Duration::ZERO).max(zero), "open_for.max", "0ns"),
+        (OpenDuration::exponential(second).max(ms), "open_for.max", "1ms"),
+        (share.clone().min(zero).unwrap(), "open_for.min", "0ns"),
+        (share.clone().min(second).unwrap().max(ms), "open_for.max", "1ms"),
+        (share.clone().honor_retry_after(zero), "open_for.honor_retry_after", "0ns"),
+    ] {
+        let shown = format!("{open_for:?}");
+        assert_eq!(rejected(open_for), Err((field.to_owned(), value.to_owned())), "{shown}");
+    }
+    for open_for in [
+        OpenDuration::fixed(second),
+        OpenDuration::until_reset(),
+        OpenDuration::until_reset().max(second),
+        OpenDuration::from_fn(|_| Duration::ZERO),
+        share.max(second),
+    ] {
+        assert_eq!(rejected(open_for), Ok(()));
+    }
+    let (share, window) = (Ratio::HALF, Window::count(10).unwrap());
+    let slow = |longer_than| TripRule::SlowCallRate { longer_than, share, window };
+    assert!(BreakerConfig::default().open_when(slow(second)).validate().is_ok());
+    let invalid = BreakerConfig::default().open_when(slow(zero)).validate().unwrap_err();
+    assert_eq!(invalid.to_string(), "`slow_call_rate.longer_than` is 0ns, but must be above 0");
+}
+
+#[test]
+fn an_open_time_of_zero_is_half_open_at_once() {
+    let rule = TripRule::consecutive(1).unwrap();
+    let circuit = Circuit::new(BreakerConfig::default().open_when(rule).open_for(OpenDuration::fixed(Duration::ZERO)));
+    circuit.try_acquire().unwrap().failure();
+    circuit.try_acquire().unwrap().success();
+    assert_eq!(circuit.state(), State::Closed);
+}

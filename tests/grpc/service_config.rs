@@ -17,10 +17,10 @@ use tonic::Code;
 use tower::{Layer, service_fn};
 use tower_recourse::{
     FailureKind, RetryConfig,
-    grpc::{GrpcReplay, PeekLayer, ServiceConfig},
+    grpc::{DeadlineExceeded, GrpcReplay, PeekLayer, ServiceConfig},
     http::Replay,
     observe::Event,
-    retry::{Budget, BudgetStats, TokenBucket, budget::Token},
+    retry::{Budget, BudgetStats, Timeouts, TokenBucket, budget::Token},
 };
 
 use crate::{
@@ -387,6 +387,18 @@ fn invalid_configs_and_their_paths() {
     ] {
         cases.push((json.to_owned(), path.to_owned(), value.to_owned()));
     }
+    for (name, field, value) in [
+        (r#"{ "servce": "a.B" }"#, "servce", "\"a.B\""),
+        (r#"{ "service": "a.B", "metod": "C" }"#, "metod", "\"C\""),
+        (r#"{ "Service": null }"#, "Service", "missing"),
+        (r#"{ "service": "/a.B" }"#, "service", "\"/a.B\""),
+        (r#"{ "service": "a.B/" }"#, "service", "\"a.B/\""),
+        (r#"{ "service": "a.B", "method": "/C" }"#, "method", "\"/C\""),
+        (r#"{ "service": "a", "method": "B/C" }"#, "method", "\"B/C\""),
+    ] {
+        let json = format!(r#"{{ "methodConfig": [{{ "name": [{name}] }}] }}"#);
+        cases.push((json, format!("methodConfig[0].name[0].{field}"), value.to_owned()));
+    }
     for (json, path, value) in cases {
         let refused = RetryConfig::from_service_config(&json).expect_err(&json);
         let value = if value == "null" { "missing".to_owned() } else { value };
@@ -402,4 +414,94 @@ fn an_invalid_config_has_a_message() {
         RetryConfig::from_service_config(json).unwrap_err().to_string(),
         "`methodConfig[0].retryPolicy.maxAttempts` is 1, but must be a whole number above 1"
     );
+}
+
+#[test]
+fn a_misspelt_field_of_a_name_has_a_message() {
+    let json = r#"{ "methodConfig": [{ "name": [{ "servce": "a.B" }] }] }"#;
+    assert_eq!(
+        RetryConfig::from_service_config(json).unwrap_err().to_string(),
+        "`methodConfig[0].name[0].servce` is \"a.B\", but must be left out: a name has only the fields `service` and \
+         `method`"
+    );
+}
+
+#[test]
+fn fields_that_grpc_does_not_define_are_listed() {
+    let unknown = |json: &str| RetryConfig::from_service_config(json).unwrap().unknown_fields().to_vec();
+    let retry =
+        policy(3, r#"["UNAVAILABLE"]"#).replace("\"maxAttempts\"", "\"perAtemptRecvTimeout\": 1, \"maxAttempts\"");
+    let json = format!(
+        r#"{{ "methodConfigs": [], "loadBalancingConfig": [],
+             "methodConfig": [{{ "waitForReady": true, "retryPolcy": {{}} }}, {{ "retryPolicy": {retry} }}],
+             "retryThrottling": {{ "maxTokens": 10, "tokenRatio": 1, "ratio": 2 }} }}"#
+    );
+    let mut found = unknown(&json);
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            "methodConfig[0].retryPolcy",
+            "methodConfig[1].retryPolicy.perAtemptRecvTimeout",
+            "methodConfigs",
+            "retryThrottling.ratio"
+        ]
+    );
+    assert_eq!(unknown(r#"{ "methodConfig": [{ "name": [], "hedgingPolicy": {} }] }"#), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn limits_of_attempts_apply_to_all_methods() {
+    let policy = policy(3, r#"["DEADLINE_EXCEEDED"]"#);
+    let json = format!(
+        r#"{{ "methodConfig": [
+            {{ "name": [{{}}], "retryPolicy": {policy} }},
+            {{ "name": [{{ "service": "shop.Orders" }}], "timeout": "1s" }}
+        ] }}"#
+    );
+    let limits = Timeouts::attempt(Duration::from_secs(2)).timeout_outcome(DeadlineExceeded);
+    let layer = read(&json).timeouts(limits).layer();
+    for (path, attempts, time) in [("/shop.Prices/Get", 3, 6), ("/shop.Orders/Place", 1, 1)] {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counted = calls.clone();
+        let hangs = service_fn(move |_: Request<Full<Bytes>>| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            std::future::pending::<io::Result<Response<Empty<Bytes>>>>()
+        });
+        let start = tokio::time::Instant::now();
+        let response = layer.layer(hangs).oneshot(request(path)).await.unwrap();
+        assert_eq!(response.headers()["grpc-status"], "4", "{path}");
+        assert_eq!(calls.load(Ordering::SeqCst), attempts, "{path}");
+        let time = Duration::from_secs(time);
+        assert!((time..time + Duration::from_secs(1)).contains(&start.elapsed()), "{path}: {:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn a_service_config_is_described() {
+    let policy = policy(9, r#"["UNAVAILABLE", 10]"#);
+    let json = format!(
+        r#"{{ "x": 1, "retryThrottling": {{ "maxTokens": 10, "tokenRatio": 0.1 }}, "methodConfig": [
+            {{ "name": [{{ "service": "a.B" }}], "retryPolicy": {policy}, "timeout": "2s" }},
+            {{ "name": [{{ "service": "a.B", "method": "C" }}, {{ "service": "line\nbreak" }}] }}
+        ] }}"#
+    );
+    let config = RetryConfig::from_service_config(&json).unwrap();
+    let description = config.describe();
+    let retried = "5 attempts at UNAVAILABLE ABORTED, backoff 100ms × 2 up to 1s, timeout 2s";
+    assert_eq!(
+        description.iter().take(5).collect::<Vec<_>>(),
+        [
+            ("a.B/C", "no retries"),
+            ("a.B/*", retried),
+            ("line\\nbreak/*", "no retries"),
+            ("other methods", "no retries"),
+            ("unknown_fields", "x"),
+        ]
+    );
+    assert_eq!(description.value("budget"), Some("RetryThrottle: 10 tokens, ratio 0.1"));
+    assert_eq!((description.value("retries"), description.value("backoff")), (None, None));
+    let replaced = config.map_methods(|base| base.budget(TokenBucket::default()));
+    let budget = replaced.describe().value("budget").unwrap().to_owned();
+    assert!(budget.starts_with("TokenBucket"), "a budget replaces the throttle: {budget}");
 }

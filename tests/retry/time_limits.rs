@@ -269,3 +269,41 @@ async fn an_io_timeout_is_retried_and_a_missing_file_is_not() {
         assert_eq!(count.load(std::sync::atomic::Ordering::Relaxed), calls, "{kind:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_of_zero_ends_what_is_not_ready_at_once() {
+    for limits in [Timeouts::attempt(Duration::ZERO), Timeouts::request(Duration::ZERO)] {
+        let retry = RetryLayer::new(RetryConfig::default().retries(0).timeouts(limits));
+        assert_eq!(retry.run(|_| async { Ok::<_, io::Error>(1) }).await.unwrap(), 1);
+        let pending = retry.run(|_| async {
+            tokio::time::sleep(secs(1)).await;
+            Ok::<_, io::Error>(1)
+        });
+        assert_eq!(pending.await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+}
+
+#[test]
+fn validate_rejects_zero_limits_and_contradictory_delays() {
+    let (zero, second) = (Duration::ZERO, secs(1));
+    let invalid = |config: RetryConfig<tower_recourse::classify::ErrorClassifier, _>| {
+        config.validate().map(drop).map_err(|invalid| (invalid.field().to_owned(), invalid.value().to_owned()))
+    };
+    let limits = |attempt, total| RetryConfig::default().timeouts(TimeLimits { attempt, total }.into());
+    let rejected = |field: &str, value: &str| Err((field.to_owned(), value.to_owned()));
+    assert_eq!(invalid(limits(Some(zero), None)), rejected("timeouts.attempt", "0ns"));
+    assert_eq!(invalid(limits(Some(second), Some(zero))), rejected("timeouts.total", "0ns"));
+    assert_eq!(invalid(limits(Some(second), Some(second))), Ok(()));
+    assert_eq!(invalid(limits(None, None)), Ok(()));
+
+    let backoff = |backoff| limits(None, None).backoff(backoff);
+    let exponential = Backoff::exponential(secs(5));
+    assert_eq!(invalid(backoff(exponential.clone().max(second))), rejected("backoff.max", "1s"));
+    assert_eq!(invalid(backoff(exponential.clone().max(secs(5)))), Ok(()));
+    assert_eq!(invalid(backoff(Backoff::fixed(second).max(zero))), rejected("backoff.max", "0ns"));
+    assert_eq!(invalid(backoff(Backoff::linear(second, second).max(zero))), rejected("backoff.max", "0ns"));
+    assert_eq!(invalid(backoff(Backoff::schedule([second, zero]).unwrap().max(zero))), rejected("backoff.max", "0ns"));
+    assert_eq!(invalid(backoff(Backoff::none())), Ok(()));
+    let throttled = limits(None, None).throttled_backoff(exponential.max(second));
+    assert_eq!(invalid(throttled), rejected("throttled_backoff.max", "1s"));
+}

@@ -12,8 +12,9 @@ use crate::{
     time::Clock,
 };
 
-/// The settings of a breaker. The constructors of its parts validate them, so every config is
-/// valid.
+/// The settings of a breaker. The constructors of its parts reject invalid values, so every config
+/// works; [`validate`](Self::validate) also rejects probable mistakes. The
+/// [cookbook](crate::cookbook::settings) shows how to read a config from a file.
 ///
 /// | setting | default | why |
 /// |---|---|---|

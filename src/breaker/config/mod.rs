@@ -10,6 +10,7 @@ mod settings;
 mod throttle;
 mod throttled_calls;
 mod trip_rule;
+mod validate;
 mod window;
 
 pub use breaker_config::BreakerConfig;

@@ -58,7 +58,8 @@ pub(super) enum Growth {
 }
 
 impl OpenDuration {
-    /// The same time at every opening.
+    /// The same time at every opening. With zero, the circuit is half-open at once;
+    /// [`BreakerConfig::validate`](crate::BreakerConfig::validate) rejects that.
     pub const fn fixed(time: Duration) -> Self {
         Self::new(time, Growth::None)
     }

@@ -12,7 +12,7 @@ use crate::{
     classify::{DrainFuture, Origin},
     grpc::GrpcReplay,
     http::Deadline,
-    retry::{Decision, Policy, TimeLimits, budget::AnyBudget},
+    retry::{Decision, NoTimeouts, Policy, TimeLimits, Timeouts, budget::AnyBudget},
     time::Instant,
 };
 
@@ -48,23 +48,29 @@ use crate::{
 ///
 /// A `timeout` is the deadline of a call, including all attempts and waits. An earlier deadline of
 /// the call takes precedence. Each attempt sends the time that is left as `grpc-timeout`, which
-/// tonic's channel enforces.
+/// tonic's channel enforces. [`timeouts`](Self::timeouts) limits the attempts, too.
 ///
 /// All other settings are those of [`RetryConfig::grpc`](crate::RetryConfig::grpc). Its budget
 /// applies if there is no `retryThrottling`. Fields for other purposes (load balancing,
-/// `waitForReady`, hedging) are ignored.
+/// `waitForReady`, hedging) are ignored. Fields that gRPC doesn't define are ignored, too, as
+/// proposal A21 requires, and [`unknown_fields`](Self::unknown_fields) lists them. Only in a `name`
+/// are they an error: a misspelt `service` would select all methods.
+///
+/// The page for [users of a gRPC service config](crate::coming_from::grpc_service_config) has a
+/// complete stack, with a breaker.
 ///
 /// # Errors, clone, cancel safety
 ///
 /// As for [`RetryLayer`].
 #[derive(Debug, Clone)]
-pub struct ServiceConfig {
-    base: MethodRetry,
+pub struct ServiceConfig<Timeout = NoTimeouts> {
+    base: MethodRetry<Timeout>,
     methods: Vec<(MethodName, MethodConfig)>,
     max_attempts: u32,
     /// One per item of `methods`, in the same order. An additional last one applies to methods
     /// without a config.
-    retries: Arc<[MethodRetry]>,
+    retries: Arc<[MethodRetry<Timeout>]>,
+    unknown_fields: Arc<[String]>,
 }
 
 impl ServiceConfig {
@@ -73,15 +79,68 @@ impl ServiceConfig {
     const MAX_ATTEMPTS: u32 = 5;
 
     pub(crate) fn parse(base: MethodRetry, json: &str) -> Result<Self, InvalidConfig> {
-        let ParsedConfig { mut methods, throttle } = parse(json)?;
+        let ParsedConfig { mut methods, throttle, unknown } = parse(json)?;
         methods.sort_by(|(one, _), (other, _)| one.cmp(other));
         let base = match throttle {
             Some(throttle) => base.budget(throttle),
             None => base,
         };
-        Ok(Self { base, methods, max_attempts: Self::MAX_ATTEMPTS, retries: Arc::new([]) }.with_retries())
+        let (max_attempts, unknown_fields) = (Self::MAX_ATTEMPTS, unknown.into());
+        Ok(Self { base, methods, max_attempts, retries: Arc::new([]), unknown_fields }.with_retries())
+    }
+}
+
+impl<Timeout> ServiceConfig<Timeout> {
+    /// The paths of the fields that gRPC doesn't define, such as `methodConfig[0].retryPolcy`. They
+    /// have no effect. Log them, or reject the config if the list isn't empty: each is a misspelt
+    /// field, or a field of a later version of gRPC.
+    ///
+    /// ```
+    /// use tower_recourse::{InvalidConfig, RetryConfig};
+    ///
+    /// let config = RetryConfig::from_service_config(r#"{ "methodConfigs": [] }"#)?;
+    /// assert_eq!(config.unknown_fields(), ["methodConfigs"]);
+    /// # Ok::<(), InvalidConfig>(())
+    /// ```
+    pub fn unknown_fields(&self) -> &[String] {
+        &self.unknown_fields
     }
 
+    /// Sets the time limits of all methods, for each attempt and for the whole call, and the
+    /// outcome when one is reached. Default: none. The `timeout` of a method remains a limit, and
+    /// the earlier one applies. The field `perAttemptRecvTimeout` is ignored.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_recourse::{InvalidConfig, RetryConfig, grpc::DeadlineExceeded, retry::Timeouts};
+    ///
+    /// let limits = Timeouts::attempt(Duration::from_secs(1)).timeout_outcome(DeadlineExceeded);
+    /// let layer = RetryConfig::from_service_config("{}")?.timeouts(limits).layer();
+    /// # let _ = layer;
+    /// # Ok::<(), InvalidConfig>(())
+    /// ```
+    ///
+    /// An attempt that times out is repeated if `retryableStatusCodes` contains DEADLINE_EXCEEDED.
+    pub fn timeouts<NewTimeout: Clone>(self, timeouts: Timeouts<NewTimeout>) -> ServiceConfig<NewTimeout> {
+        let Self { base, methods, max_attempts, retries: _, unknown_fields } = self;
+        let base = base.timeouts(timeouts);
+        ServiceConfig { base, methods, max_attempts, retries: Arc::new([]), unknown_fields }.with_retries()
+    }
+
+    pub(super) fn base(&self) -> &MethodRetry<Timeout> {
+        &self.base
+    }
+
+    pub(super) fn methods(&self) -> &[(MethodName, MethodConfig)] {
+        &self.methods
+    }
+
+    pub(super) fn attempt_limit(&self) -> u32 {
+        self.max_attempts
+    }
+}
+
+impl<Timeout: Clone> ServiceConfig<Timeout> {
     /// Sets the maximum number of attempts for every method; 5 by default. A larger `maxAttempts`
     /// in the config is lowered to it.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
@@ -90,8 +149,11 @@ impl ServiceConfig {
     }
 
     /// Changes the settings that all methods share: names, observers, the retry switch, the longest
-    /// delay. Attempts, backoff and codes remain those of the service config.
-    pub fn map_methods(mut self, change: impl FnOnce(MethodRetry) -> MethodRetry) -> Self {
+    /// delay. Attempts, backoff and codes remain those of the service config. A budget that it sets
+    /// replaces the `retryThrottling` of the service config, and so does
+    /// [`without_budget`](crate::RetryConfig::without_budget). For time limits, see
+    /// [`timeouts`](Self::timeouts).
+    pub fn map_methods(mut self, change: impl FnOnce(MethodRetry<Timeout>) -> MethodRetry<Timeout>) -> Self {
         self.base = change(self.base);
         self.with_retries()
     }
@@ -129,11 +191,12 @@ pub struct ServiceConfigState<S> {
     state: S,
 }
 
-impl<B, Res, Err> Policy<Request<B>, Res, Err> for ServiceConfig
+impl<Timeout, B, Res, Err> Policy<Request<B>, Res, Err> for ServiceConfig<Timeout>
 where
-    MethodRetry: Policy<Request<B>, Res, Err>,
+    Timeout: Clone,
+    MethodRetry<Timeout>: Policy<Request<B>, Res, Err>,
 {
-    type State = ServiceConfigState<<MethodRetry as Policy<Request<B>, Res, Err>>::State>;
+    type State = ServiceConfigState<<MethodRetry<Timeout> as Policy<Request<B>, Res, Err>>::State>;
 
     fn start(&self, request: &Request<B>) -> Self::State {
         let method = self.method_index(request.uri().path());

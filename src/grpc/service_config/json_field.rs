@@ -24,6 +24,12 @@ impl<'a> JsonField<'a> {
         Self { path, value: self.value.and_then(|value| value.get(name)).filter(|value| !value.is_null()) }
     }
 
+    /// The paths of the object's fields that aren't in `known`.
+    pub(super) fn unknown(&self, known: &[&str]) -> Vec<String> {
+        let fields = self.value.and_then(Value::as_object).into_iter().flat_map(|object| object.keys());
+        fields.filter(|name| !known.contains(&name.as_str())).map(|name| self.field(name).path).collect()
+    }
+
     /// `None` if the value is missing.
     pub(super) fn optional(self) -> Option<Self> {
         self.value.is_some().then_some(self)
@@ -54,6 +60,15 @@ impl<'a> JsonField<'a> {
         duration.ok_or_else(|| self.invalid("a duration above 0, such as \"1.5s\""))
     }
 
+    /// An error if the object has a field that isn't in `known`.
+    pub(super) fn only(&self, known: &[&str], allowed: &'static str) -> Result<(), InvalidConfig> {
+        let fields = self.value.and_then(Value::as_object).into_iter().flat_map(|object| object.keys());
+        match fields.into_iter().find(|name| !known.contains(&name.as_str())) {
+            Some(name) => Err(self.field(name).invalid(allowed)),
+            None => Ok(()),
+        }
+    }
+
     /// An error with the path and the value of this field.
     pub(super) fn invalid(&self, allowed: &'static str) -> InvalidConfig {
         let mut value = self.value.map_or_else(|| "missing".to_owned(), Value::to_string);
@@ -62,7 +77,7 @@ impl<'a> JsonField<'a> {
             value.truncate(end);
         }
         let path = if self.path.is_empty() { "service config" } else { &self.path };
-        InvalidConfig::at(path.to_owned(), value, allowed)
+        InvalidConfig::in_document(path.to_owned(), value, allowed)
     }
 }
 

@@ -1,3 +1,5 @@
+use std::fmt;
+
 /// The methods that a `methodConfig` applies to. The derived order sorts specific names before
 /// general ones, and the first name that matches applies.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -5,6 +7,17 @@ pub(super) enum MethodName {
     Method { service: String, method: String },
     Service(String),
     Any,
+}
+
+/// Such as `shop.Prices/Get`, `shop.Prices/*` and `*`.
+impl fmt::Display for MethodName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Method { service, method } => write!(f, "{service}/{method}"),
+            Self::Service(service) => write!(f, "{service}/*"),
+            Self::Any => f.write_str("*"),
+        }
+    }
 }
 
 impl MethodName {

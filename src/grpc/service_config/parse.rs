@@ -11,25 +11,52 @@ use super::{
 };
 use crate::{InvalidConfig, grpc::Code, retry::RetryThrottle};
 
+/// The fields that gRPC defines, whether this crate uses them or not.
+const ROOT: &[&str] =
+    &["methodConfig", "retryThrottling", "loadBalancingConfig", "loadBalancingPolicy", "healthCheckConfig"];
+const METHOD_CONFIG: &[&str] = &[
+    "name",
+    "timeout",
+    "waitForReady",
+    "maxRequestMessageBytes",
+    "maxResponseMessageBytes",
+    "retryPolicy",
+    "hedgingPolicy",
+];
+const RETRY_POLICY: &[&str] = &[
+    "maxAttempts",
+    "initialBackoff",
+    "maxBackoff",
+    "backoffMultiplier",
+    "retryableStatusCodes",
+    "perAttemptRecvTimeout",
+];
+const RETRY_THROTTLING: &[&str] = &["maxTokens", "tokenRatio"];
+
 pub(super) struct ParsedConfig {
     pub(super) methods: Vec<(MethodName, MethodConfig)>,
     pub(super) throttle: Option<RetryThrottle>,
+    /// The paths of the fields that gRPC doesn't define. It ignores them (proposal A21).
+    pub(super) unknown: Vec<String>,
 }
 
 pub(super) fn parse(json: &str) -> Result<ParsedConfig, InvalidConfig> {
     let root: Value = serde_json::from_str(json)
-        .map_err(|error| InvalidConfig::at("service config".to_owned(), error.to_string(), "valid JSON"))?;
+        .map_err(|error| InvalidConfig::in_document("service config".to_owned(), error.to_string(), "valid JSON"))?;
     let root = JsonField::root(&root);
     if !root.value.is_some_and(Value::is_object) {
         return Err(root.invalid("an object"));
     }
     let mut names = HashSet::new();
     let mut methods = Vec::new();
+    let mut unknown = root.unknown(ROOT);
     for method_config in root.field("methodConfig").items()? {
         let config = MethodConfig {
             retry: method_config.field("retryPolicy").optional().map(retry_policy).transpose()?,
             timeout: method_config.field("timeout").optional().map(|timeout| timeout.duration()).transpose()?,
         };
+        unknown.extend(method_config.unknown(METHOD_CONFIG));
+        unknown.extend(method_config.field("retryPolicy").unknown(RETRY_POLICY));
         for name in method_config.field("name").items()? {
             let method = method_name(&name)?;
             if !names.insert(format!("{method:?}")) {
@@ -38,15 +65,26 @@ pub(super) fn parse(json: &str) -> Result<ParsedConfig, InvalidConfig> {
             methods.push((method, config.clone()));
         }
     }
+    unknown.extend(root.field("retryThrottling").unknown(RETRY_THROTTLING));
     let throttle = root.field("retryThrottling").optional().map(retry_throttling).transpose()?;
-    Ok(ParsedConfig { methods, throttle })
+    Ok(ParsedConfig { methods, throttle, unknown })
 }
 
 fn method_name(object: &JsonField<'_>) -> Result<MethodName, InvalidConfig> {
     if !object.value.is_some_and(Value::is_object) {
         return Err(object.invalid("an object"));
     }
+    // gRPC ignores unknown fields. A misspelt `service` would then select all methods.
+    object.only(&["service", "method"], "left out: a name has only the fields `service` and `method`")?;
     let (service, method) = (object.field("service").string()?, object.field("method").string()?);
+    if service.is_some_and(|service| service.starts_with('/') || service.ends_with('/')) {
+        return Err(object
+            .field("service")
+            .invalid("a name without a slash before or after it, such as \"shop.Prices\""));
+    }
+    if method.is_some_and(|method| method.contains('/')) {
+        return Err(object.field("method").invalid("a name without a slash, such as \"Get\""));
+    }
     match (service, method) {
         (None, None) => Ok(MethodName::Any),
         (None, Some(_)) => Err(object.field("service").invalid("present, because `method` is")),

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// The retry policy of the methods of one `methodConfig`.
-pub(super) type MethodRetry = RetryConfig<StatusClassifier, NoTimeouts, NoQuota, GrpcReplay>;
+pub(super) type MethodRetry<Timeout = NoTimeouts> = RetryConfig<StatusClassifier, Timeout, NoQuota, GrpcReplay>;
 
 /// A valid `methodConfig`.
 #[derive(Debug, Clone)]
@@ -28,11 +28,15 @@ pub(super) struct RetryPolicy {
 }
 
 /// Makes the retry config of a policy. Methods without a policy aren't retried.
-pub(super) fn method_retry(base: &MethodRetry, policy: Option<&RetryPolicy>, max_attempts: u32) -> MethodRetry {
+pub(super) fn method_retry<Timeout: Clone>(
+    base: &MethodRetry<Timeout>,
+    policy: Option<&RetryPolicy>,
+    max_attempts: u32,
+) -> MethodRetry<Timeout> {
     let Some(policy) = policy else {
         return base.clone().retries(0).classifier(StatusClassifier::default().retry_codes([]));
     };
-    let attempts = policy.max_attempts.min(max_attempts).max(1);
+    let attempts = policy.attempts(max_attempts);
     base.clone()
         .retries(attempts - 1)
         .backoff(policy.backoff(attempts))
@@ -42,6 +46,11 @@ pub(super) fn method_retry(base: &MethodRetry, policy: Option<&RetryPolicy>, max
 }
 
 impl RetryPolicy {
+    /// The attempts in total, if the client allows at most `max_attempts`.
+    pub(super) fn attempts(&self, max_attempts: u32) -> u32 {
+        self.max_attempts.min(max_attempts).max(1)
+    }
+
     /// The delays of A6: `min(initialBackoff * backoffMultiplier^(n-1), maxBackoff)`, times 0.8 to
     /// 1.2. The jittered delay is also capped at `maxBackoff`. The multiplier may be below 1.
     fn backoff(&self, attempts: u32) -> Backoff {

@@ -174,7 +174,7 @@ where
     Replay: Clone,
 {
     /// Limits each attempt. Default: 10 s. A limit that is longer than what is left of the total
-    /// has no effect.
+    /// has no effect. With zero, each attempt that isn't ready at its first poll times out.
     pub fn attempt_timeout(mut self, limit: Duration) -> Self {
         self.attempt = limit;
         self.retry = limited::<P, _, _, _, _>(self.retry.policy().clone(), limit);

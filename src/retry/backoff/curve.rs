@@ -89,7 +89,8 @@ impl Backoff {
         Ok(self)
     }
 
-    /// The longest delay, jitter included.
+    /// The longest delay, jitter included. If it is below the first delay, each delay is this one,
+    /// before jitter; [`RetryConfig::validate`](crate::RetryConfig::validate) rejects that.
     pub fn max(mut self, max: Duration) -> Self {
         self.max = max;
         self
@@ -104,6 +105,11 @@ impl Backoff {
     /// The delays of one request, without end. The same seed gives the same delays.
     pub fn delays(&self, seed: u64) -> Delays {
         Delays { backoff: self.clone(), seed, retry: 0, previous: None }
+    }
+
+    /// The maximum, if it is below the first delay of the curve.
+    pub(in crate::retry) fn max_below_first(&self) -> Option<Duration> {
+        (self.max < self.curve.at(0)).then_some(self.max)
     }
 
     /// The delay before retry number `retry` (0 is the first), after a delay of `previous`.
