@@ -448,6 +448,7 @@ fn fields_that_grpc_does_not_define_are_listed() {
         ]
     );
     assert_eq!(unknown(r#"{ "methodConfig": [{ "name": [], "hedgingPolicy": {} }] }"#), [""; 0]);
+    assert_eq!(unknown(r#"{ "line\nbreak": 1 }"#), ["line\\nbreak"]);
 }
 
 #[tokio::test(start_paused = true)]

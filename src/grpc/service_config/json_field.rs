@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::InvalidConfig;
+use crate::{InvalidConfig, sanitize};
 
 /// A value and its path. The value is `None` if the field is missing or null.
 #[derive(Clone)]
@@ -24,10 +24,14 @@ impl<'a> JsonField<'a> {
         Self { path, value: self.value.and_then(|value| value.get(name)).filter(|value| !value.is_null()) }
     }
 
-    /// The paths of the object's fields that aren't in `known`.
+    /// The paths of the object's fields that aren't in `known`, escaped and cut, because the names
+    /// come from outside.
     pub(super) fn unknown(&self, known: &[&str]) -> Vec<String> {
         let fields = self.value.and_then(Value::as_object).into_iter().flat_map(|object| object.keys());
-        fields.filter(|name| !known.contains(&name.as_str())).map(|name| self.field(name).path).collect()
+        fields
+            .filter(|name| !known.contains(&name.as_str()))
+            .map(|name| sanitize::message(self.field(name).path).to_string())
+            .collect()
     }
 
     /// `None` if the value is missing.
