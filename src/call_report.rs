@@ -50,8 +50,9 @@ impl CallReport {
         holds_rejection: false,
     };
 
-    /// How many attempts were made at the service itself, as counted by the outermost retry around
-    /// it. 1 without a retry, and also if a breaker rejected the only attempt.
+    /// How many attempts were made, as counted by the outermost retry around the service. An
+    /// attempt that an inner breaker rejected counts, too: after two failures and a rejection, this
+    /// is 3. 1 without a retry, and if the retry's report [was lost](crate::report).
     pub fn attempts(&self) -> u32 {
         self.steps.attempts
     }
@@ -202,6 +203,8 @@ impl fmt::Display for CallReport {
             (None, None) => return write!(f, "attempt {} succeeded", self.steps.attempts),
         }
         match self.cause() {
+            // "the call failed" is written already.
+            Some(Cause::Failure) if self.fallback.is_none() => Ok(()),
             Some(cause) => write!(f, ": {cause}"),
             None => Ok(()),
         }

@@ -7,7 +7,11 @@ use pin_project_lite::pin_project;
 use sync_wrapper::SyncWrapper;
 
 use super::{Reported, ReportedError};
-use crate::call_context::result_note::{self, Note};
+use crate::{
+    CallReport, Cause,
+    call_context::result_note::{self, Note},
+    classify::{Origin, evidence::examine},
+};
 
 /// Attaches a report to the result of a future. Use it for `run` of a
 /// [`RetryLayer`](crate::RetryLayer), or for the call of a service.
@@ -31,6 +35,7 @@ use crate::call_context::result_note::{self, Note};
 pub fn with_report<Fut, Res, Err>(future: Fut) -> ReportFuture<Fut>
 where
     Fut: Future<Output = Result<Res, Err>>,
+    Err: 'static,
 {
     ReportFuture { future: SyncWrapper::new(future) }
 }
@@ -41,7 +46,7 @@ where
 /// # Errors
 ///
 /// The function's error, with its report.
-pub fn with_report_blocking<Res, Err>(
+pub fn with_report_blocking<Res, Err: 'static>(
     function: impl FnOnce() -> Result<Res, Err>,
 ) -> Result<Reported<Res>, ReportedError<Err>> {
     let (result, note) = result_note::call(function);
@@ -60,6 +65,7 @@ pin_project! {
 impl<Fut, Res, Err> Future for ReportFuture<Fut>
 where
     Fut: Future<Output = Result<Res, Err>>,
+    Err: 'static,
 {
     type Output = Result<Reported<Res>, ReportedError<Err>>;
 
@@ -69,11 +75,19 @@ where
     }
 }
 
-fn report<Res, Err>(result: Result<Res, Err>, note: Note) -> Result<Reported<Res>, ReportedError<Err>> {
-    let noted = note.take(&result);
-    let how = noted.unwrap_or_default();
-    result_note::forward_mapped(result, noted, |result| match result {
-        Ok(response) => Ok(Reported { response, report: how }),
-        Err(error) => Err(ReportedError { error, report: how }),
+pub(super) fn report<Res, Err: 'static>(
+    result: Result<Res, Err>,
+    note: Note,
+) -> Result<Reported<Res>, ReportedError<Err>> {
+    let known = examine(&result, note, |_| Origin::Unknown);
+    result_note::forward_mapped(result, known, |result| match result {
+        Ok(response) => Ok(Reported { response, report: known.unwrap_or_default() }),
+        Err(error) => Err(ReportedError { error, report: of_failure(known) }),
     })
+}
+
+/// The report on an error. Without a cause, it would read like that of a success.
+fn of_failure(known: Option<CallReport>) -> CallReport {
+    let report = known.unwrap_or_default();
+    if report.cause().is_some() { report } else { report.with_failure_cause(Some(Cause::Failure)) }
 }

@@ -33,8 +33,14 @@
 //! Make [`ReportLayer`] the outermost layer, or at least put it around the layers that it reports
 //! on. A report reaches the `ReportLayer` if the response or error arrives in the poll in which it
 //! was made. A layer in between that changes the response's type, or runs the service on another
-//! task (`tower::buffer`), loses the report. The `ReportLayer` then reports a success at the first
-//! attempt.
+//! task (`tower::buffer`), loses the report. Then the `ReportLayer` reports one attempt. It reports
+//! a success for a response, and [`Cause::Failure`](crate::Cause::Failure) for an error, unless the
+//! error contains a [`Rejection`](crate::Rejection).
+//!
+//! A layer in between may change the type of the error (`map_err`). The report keeps the attempts
+//! and the cause. If the cause is a rejection, the `ReportLayer` reads it from the new error, which
+//! must be of a type that [the layers inspect](crate::classify#rejections); for any other type, the
+//! cause is `Cause::Failure`.
 //!
 //! # When not to use it
 //!

@@ -3,10 +3,11 @@
 use std::{convert::Infallible, sync::Arc};
 
 use tokio::{join, select};
-use tower::{Layer, Service, ServiceBuilder, service_fn};
+use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, CallReport, Cause, Circuit, FallbackError, FallbackLayer, RetryConfig,
     RetryLayer,
+    fallback::PrimaryFailure,
     report::{ReportLayer, with_report, with_report_blocking},
     retry::{Backoff, Budget, RetrySwitch, TokenBucket},
 };
@@ -56,9 +57,10 @@ async fn a_report_does_not_leak_into_the_next_request() {
     let mut failing = failing(3);
     ready_and_call(&mut failing, ()).await.unwrap_err();
     let next = with_report(std::future::ready(Err::<(), _>(Oops(2)))).await.unwrap_err();
-    assert_eq!(next.report, CallReport::default());
+    assert_eq!((next.report.attempts(), next.report.cause()), (1, Some(Cause::Failure)));
     ready_and_call(&mut failing, ()).await.unwrap_err();
-    assert_eq!(with_report_blocking(|| Err::<(), _>(Oops(2))).unwrap_err().report, CallReport::default());
+    let next = with_report_blocking(|| Err::<(), _>(Oops(2))).unwrap_err();
+    assert_eq!((next.report.attempts(), next.report.cause()), (1, Some(Cause::Failure)));
     ready_and_call(&mut failing, ()).await.unwrap_err();
     let mut plain = ReportLayer.layer(Script::<_, _, Oops>::new([succeed("yes")]));
     assert_eq!(ready_and_call(&mut plain, ()).await.unwrap().report, CallReport::default());
@@ -70,7 +72,8 @@ async fn a_call_on_another_task_does_not_affect_the_report() {
         let mut inner = failing(2);
         tokio::spawn(async move { ready_and_call(&mut inner, ()).await }).await.unwrap()
     });
-    assert_eq!(with_report(ready_and_call(&mut { spawning }, ())).await.unwrap_err().report, CallReport::default());
+    let failed = with_report(ready_and_call(&mut { spawning }, ())).await.unwrap_err();
+    assert_eq!((failed.report.attempts(), failed.report.cause()), (1, Some(Cause::Failure)));
 }
 
 /// A handler yields after its inner retry has given up, and then fails with its own error.
@@ -92,7 +95,7 @@ async fn an_inner_stack_does_not_mark_a_handlers_later_response() {
 async fn the_report_layer_works_inside_and_outside() {
     let mut both = ServiceBuilder::new()
         .layer(ReportLayer)
-        .layer(FallbackLayer::from_fn(|_: tower_recourse::fallback::PrimaryFailure<'_, _, _>| async {
+        .layer(FallbackLayer::from_fn(|_: PrimaryFailure<'_, _, _>| async {
             Err::<tower_recourse::report::Reported<&str>, _>(Oops(2))
         }))
         .layer(ReportLayer)
@@ -152,10 +155,8 @@ async fn an_inner_fallback_is_reported_though_the_request_is_lost() {
         .layer(ReportLayer)
         .layer(RetryLayer::new(config()).copy_request_with(once))
         .layer(
-            FallbackLayer::from_fn(|_: tower_recourse::fallback::PrimaryFailure<'_, &str, Oops>| async {
-                Err::<&str, _>(Oops(2))
-            })
-            .merge_errors(|_, fallback| fallback),
+            FallbackLayer::from_fn(|_: PrimaryFailure<'_, &str, Oops>| async { Err::<&str, _>(Oops(2)) })
+                .merge_errors(|_, fallback| fallback),
         )
         .service(Script::new([fail(Oops(1))]));
     let failed = ready_and_call(&mut stack, ()).await.unwrap_err();
@@ -199,4 +200,85 @@ async fn a_rejection_is_reported_with_retries_disabled() {
         .service(Script::<_, &str, Oops>::new([succeed("not called")]));
     let answered = ready_and_call(&mut stack, ()).await.unwrap();
     assert_eq!((answered.response, answered.report.cause()), ("backup", Some(Cause::RetriesDisabled)));
+}
+
+/// An error that the layers can't inspect.
+#[derive(Debug)]
+struct Opaque;
+
+#[tokio::test(start_paused = true)]
+async fn a_rejection_is_reported_behind_map_err() {
+    let retry = || RetryLayer::new(config());
+    let rejecting = || BreakerLayer::on(&open()).layer(Script::<_, &str, Oops>::new([succeed("not called")]));
+    let boxed = ServiceBuilder::new().map_err(BreakerError::into_boxed);
+    let alone = with_report(ready_and_call(&mut boxed.clone().service(rejecting()), ())).await.unwrap_err().report;
+    let retried = boxed.layer(retry()).service(rejecting());
+    let mut layer = ServiceBuilder::new().layer(ReportLayer).service(retried.clone());
+    let layer = ready_and_call(&mut layer, ()).await.unwrap_err().report;
+    let retried = with_report(ready_and_call(&mut { retried }, ())).await.unwrap_err().report;
+    let circuit = open();
+    let blocking = with_report_blocking(|| {
+        let rejected = retry().run_blocking(|_| circuit.call_blocking(|| Ok::<(), Oops>(())));
+        rejected.map_err(BreakerError::into_boxed)
+    });
+    for report in [alone, layer, retried, blocking.unwrap_err().report] {
+        assert!(report.cause().is_some_and(|cause| cause.is_rejection()), "{report}");
+        assert_eq!(report.attempts(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_attempts_before_a_rejection_are_kept_behind_map_err() {
+    let circuit = Circuit::new(BreakerConfig::default().fixed().without_observers());
+    let (opened, calls) = (circuit.clone(), Script::<_, &str, Oops>::new([fail(Oops(1))]));
+    let inner = BreakerLayer::on(&circuit).layer(calls.clone());
+    let mut stack = ServiceBuilder::new()
+        .map_err(BreakerError::into_boxed)
+        .layer(RetryLayer::new(config()))
+        .map_err(move |error: BreakerError<Oops>| {
+            opened.force_open();
+            error
+        })
+        .service(inner);
+    let failed = with_report(ready_and_call(&mut stack, ())).await.unwrap_err();
+    assert_eq!((calls.calls(), failed.report.attempts()), (1, 2));
+    assert!(failed.report.cause().is_some_and(|cause| cause.is_rejection()), "{}", failed.report);
+}
+
+/// The rejection can't be read from the new error. An `Err` is still no success.
+#[tokio::test(start_paused = true)]
+async fn the_report_of_an_opaque_error_is_a_failure() {
+    let rejecting = BreakerLayer::on(&open()).layer(Script::<_, &str, Oops>::new([succeed("not called")]));
+    let opaque = ServiceBuilder::new().map_err(|_: BreakerError<Oops>| Opaque);
+    let mut mapped = opaque.layer(RetryLayer::new(config())).service(rejecting);
+    let failed = with_report(ready_and_call(&mut mapped, ())).await.unwrap_err();
+    assert_eq!((failed.report.cause(), failed.report.attempts()), (Some(Cause::Failure), 1));
+    assert_eq!(failed.report.to_string(), "the call failed");
+
+    let mut mapped = ServiceBuilder::new().map_err(|_: Oops| Opaque).service(failing(2));
+    let failed = with_report(ready_and_call(&mut mapped, ())).await.unwrap_err();
+    assert_eq!(failed.report.cause(), Some(Cause::AttemptsExhausted { attempts: 3 }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_readiness_error_is_reported_as_a_failure() {
+    let mut unready = ReportLayer.layer(Script::<(), &str, Oops>::new([readiness_error(Oops(3))]));
+    let failed = ServiceExt::<()>::ready(&mut unready).await.map(|_| ()).unwrap_err();
+    assert_eq!((failed.error, failed.report.cause()), (Oops(3), Some(Cause::Failure)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fallback_receives_a_rejection_behind_map_err() {
+    let fallback = FallbackLayer::from_fn(|failed: PrimaryFailure<'_, bool, BoxError>| {
+        let is_rejected = failed.cause.is_rejection();
+        async move { Ok::<_, BoxError>(is_rejected) }
+    });
+    let mut stack = ServiceBuilder::new()
+        .layer(ReportLayer)
+        .layer(fallback)
+        .map_err(BreakerError::into_boxed)
+        .layer(BreakerLayer::on(&open()))
+        .service(Script::<_, bool, Oops>::new([succeed(false)]));
+    let answered = ready_and_call(&mut stack, ()).await.unwrap();
+    assert!(answered.response && answered.report.cause().is_some_and(|cause| cause.is_rejection()));
 }

@@ -25,7 +25,6 @@ pub(crate) const ROOMS: &[Room] = &[
         imports: Nothing,
     },
     Room { name: "call context", modules: &["boundary", "call_context"], imports: These(&["nouns", "building blocks"]) },
-    Room { name: "reports", modules: &["report"], imports: These(&["text", "nouns", "building blocks", "call context"]) },
     Room { name: "files", modules: &["background_log", "private_file"], imports: These(&["text"]) },
     Room { name: "events", modules: &["observe"], imports: These(&["text", "time", "nouns", "files"]) },
     Room { name: "state files", modules: &["store"], imports: These(&["text", "time", "nouns", "files", "events"]) },
@@ -36,6 +35,7 @@ pub(crate) const ROOMS: &[Room] = &[
         modules: &["classify"],
         imports: These(&["time", "nouns", "call context", "rejections", "client errors"]),
     },
+    Room { name: "reports", modules: &["report"], imports: These(&["text", "nouns", "building blocks", "call context", "classifiers"]) },
     Room { name: "breaker: generations", modules: &["breaker/generation", "breaker/micros"], imports: These(&["building blocks"]) },
     Room { name: "breaker: groups", modules: &["breaker/group"], imports: These(&["nouns", "building blocks"]) },
     Room {
