@@ -4,7 +4,7 @@ use crate::{
     breaker::{
         circuit::Circuit,
         config::BreakerConfig,
-        rejection::{NotReady, RejectWithError, RejectWithResponse, Rejection},
+        rejection::{KeepError, NotReady, RejectWithError, RejectWithResponse, Rejection},
         service::Breaker,
     },
     classify::ErrorClassifier,
@@ -52,6 +52,80 @@ impl<C, Reject> BreakerLayer<C, Reject> {
         Function: Fn(&Rejection) -> Res,
     {
         BreakerLayer { circuit: self.circuit, on_rejection: RejectWithResponse(respond) }
+    }
+
+    /// Fails rejected calls with the service's own error type, made from the [`Rejection`]. So the
+    /// error type stays that of the service, and one closure over it classifies for all layers.
+    ///
+    /// The error type has to implement `From<Rejection>`. `BoxError`, `io::Error`, and this crate's
+    /// `reqwest::Error` do.
+    ///
+    /// ```
+    /// use tower::{BoxError, ServiceBuilder, service_fn};
+    /// use tower_recourse::{BreakerConfig, BreakerLayer, Circuit, Rejection};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let circuit = Circuit::new(BreakerConfig::default());
+    /// let mut service = ServiceBuilder::new()
+    ///     .load_shed()            // needs an error type that converts into `BoxError`
+    ///     .layer(BreakerLayer::on(&circuit).keep_error())
+    ///     .service(service_fn(|id: u32| async move { Ok::<_, BoxError>(id) }));
+    ///
+    /// circuit.set_mode(tower_recourse::breaker::Mode::ForcedOpen);
+    /// let error: BoxError = service.ready().await.unwrap().call(1).await.unwrap_err();
+    /// assert!(error.is::<Rejection>());
+    /// # }
+    /// ```
+    ///
+    /// An error type of your own gets a variant:
+    ///
+    /// ```
+    /// # use std::{error::Error, fmt, io};
+    /// use tower_recourse::{BreakerConfig, Rejection, classify::{self, ErrorClassifier, FollowSources}};
+    ///
+    /// #[derive(Debug)]
+    /// enum CallError {
+    ///     Io(io::Error),
+    ///     Rejected(Rejection), // with thiserror: `#[error(transparent)] Rejected(#[from] Rejection)`
+    /// }
+    ///
+    /// impl From<Rejection> for CallError {
+    ///     fn from(rejection: Rejection) -> Self {
+    ///         Self::Rejected(rejection)
+    ///     }
+    /// }
+    ///
+    /// impl Error for CallError {
+    ///     fn source(&self) -> Option<&(dyn Error + 'static)> {
+    ///         Some(match self {
+    ///             Self::Io(error) => error,
+    ///             Self::Rejected(rejection) => rejection,
+    ///         })
+    ///     }
+    /// }
+    ///
+    /// // Finds the rejection in the sources, also behind a queue such as `tower::buffer`.
+    /// let config = BreakerConfig::default().classifier(FollowSources(ErrorClassifier));
+    /// # let _ = config;
+    /// # impl fmt::Display for CallError {
+    /// #     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { write!(f, "{self:?}") }
+    /// # }
+    /// # fn check<C: classify::Classifier<(), (), CallError>>(_: &BreakerConfig<C>) {}
+    /// # check(&config);
+    /// ```
+    ///
+    /// With a closure alone, the layers around recognise the rejection of such a type in the poll
+    /// in which the breaker returns it. If a queue, a task or a `map_err` is in between, the
+    /// classifier has to inspect the sources: see [`classify`](crate::classify#rejections).
+    ///
+    /// # When not to use it
+    ///
+    /// - If callers should be forced by the type to handle rejections: keep [`RejectWithError`].
+    /// - If the error type can't hold a [`Rejection`], as with `Infallible`:
+    ///   [`respond_when_open`](Self::respond_when_open).
+    pub fn keep_error(self) -> BreakerLayer<C, KeepError> {
+        BreakerLayer { circuit: self.circuit, on_rejection: KeepError }
     }
 
     /// Makes services that aren't ready while the circuit rejects, so that a load balancer uses

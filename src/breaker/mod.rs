@@ -137,10 +137,14 @@
 //! because a probe may close the circuit at any moment. It is random, so that callers that were
 //! rejected together don't return together.
 //!
-//! By default, a rejected call fails with [`BreakerError::Rejected`]. Instead, the layer can
-//! [answer with a response](BreakerLayer::respond_when_open), which keeps the error type of the
-//! service. Or its services [aren't ready](BreakerLayer::wait_when_open), so that a load balancer
-//! uses others. A [`CircuitGroup`] limits how many of them are open.
+//! | on the layer | a rejected call | the error type |
+//! |---|---|---|
+//! | nothing: the default | fails with [`BreakerError::Rejected`] | `BreakerError<Err>` |
+//! | [`keep_error`](BreakerLayer::keep_error) | fails with an `Err` made from the [`Rejection`] | `Err`, which implements `From<Rejection>`, as `BoxError` and `io::Error` do |
+//! | [`respond_when_open`](BreakerLayer::respond_when_open) | gets a response | `Err` |
+//! | [`wait_when_open`](BreakerLayer::wait_when_open) | waits: the service isn't ready, so that a load balancer uses others | `Err` |
+//!
+//! A [`CircuitGroup`] limits how many circuits are open.
 //!
 //! # Events
 //!
@@ -245,10 +249,11 @@
 //!
 //! # Errors
 //!
-//! A call returns [`BreakerError`]: [`Rejected`](BreakerError::Rejected) if the circuit rejected
-//! the call, or [`Inner`](BreakerError::Inner) with the service's own error. If the service returns
-//! an error from `poll_ready`, that error is the outcome of the next call. The constructors of
-//! settings return [`InvalidConfig`](crate::InvalidConfig) for numbers out of range.
+//! By default, a call returns [`BreakerError`]: [`Rejected`](BreakerError::Rejected) if the circuit
+//! rejected the call, or [`Inner`](BreakerError::Inner) with the service's own error. Other answers
+//! to a rejection keep the service's error type: see [Rejections](#rejections). If the service
+//! returns an error from `poll_ready`, that error is the outcome of the next call. The constructors
+//! of settings return [`InvalidConfig`](crate::InvalidConfig) for numbers out of range.
 //!
 //! # Clone
 //!
@@ -290,7 +295,7 @@ pub use config::{
 pub use group::CircuitGroup;
 pub use layer::BreakerLayer;
 pub use permit::Permit;
-pub use rejection::{BreakerError, NotReady, OnRejection, RejectWithError, RejectWithResponse, Rejection};
+pub use rejection::{BreakerError, KeepError, NotReady, OnRejection, RejectWithError, RejectWithResponse, Rejection};
 pub use service::Breaker;
 pub use state::{Mode, State};
 pub use transition::{CustomTripRule, HalfOpenTimeout};

@@ -53,10 +53,14 @@
 //! into the values, no breaker is inside, and the layer is applied to a service in the same
 //! function.
 //!
-//! **Around a breaker**, the error type is [`BreakerError<E>`](crate::BreakerError). A closure over
-//! `E` classifies it too, by the service's own error, so one closure serves the breaker and the
-//! layers around it. A closure over `BreakerError<E>` works as well. For a classifier of your own
-//! that is implemented for `E`, use `ThroughBreaker`:
+//! **Around a breaker** with [`keep_error`](crate::BreakerLayer::keep_error), the error type is
+//! that of the service, so every classifier serves all layers. The error type has to implement
+//! `From<Rejection>`, as `BoxError` and `io::Error` do.
+//!
+//! Around other breakers, the error type is [`BreakerError<E>`](crate::BreakerError). A closure
+//! over `E` classifies it too, by the service's own error, so one closure serves the breaker and
+//! the layers around it. A closure over `BreakerError<E>` works as well. For a classifier of your
+//! own that is implemented for `E`, use `ThroughBreaker`:
 //!
 //! ```
 //! use tower_recourse::{BreakerConfig, RetryConfig, Verdict, classify::{self, ErrorClassifier}};
@@ -178,7 +182,8 @@
 //! rejection, because the layers can't inspect it. A rejection that is stored elsewhere doesn't
 //! make another error a rejection. So:
 //!
-//! - If `?` or `map_err` converts a rejection into an error of your own, return the rejection as
+//! - If `?`, `map_err` or `keep_error` converts a rejection into an error of your own, return the
+//!   rejection as
 //!   its [source](std::error::Error::source), and classify with [`FollowSources`]. Put a closure
 //!   [first] in a chain:
 //!   `classify::first(classify::errors(classify)).or(FollowSources(ErrorClassifier))`.

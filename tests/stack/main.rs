@@ -5,6 +5,7 @@ mod call_report;
 mod cancellation;
 mod concurrency;
 mod invalid_config;
+mod kept_errors;
 mod layer_order;
 mod one_classifier;
 mod panics;

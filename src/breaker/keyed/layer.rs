@@ -7,7 +7,7 @@ use crate::{
     breaker::{
         config::BreakerConfig,
         layer::BreakerLayer,
-        rejection::{RejectWithError, RejectWithResponse, Rejection},
+        rejection::{KeepError, RejectWithError, RejectWithResponse, Rejection},
     },
     classify::ErrorClassifier,
 };
@@ -59,6 +59,12 @@ impl<KeyFn, Key, C, Reject> KeyedBreakerLayer<KeyFn, Key, C, Reject> {
         Function: Fn(&Rejection) -> Res,
     {
         self.on_rejection(RejectWithResponse(respond))
+    }
+
+    /// Fails rejected calls with the service's own error type, as
+    /// [`BreakerLayer::keep_error`](crate::BreakerLayer::keep_error) does.
+    pub fn keep_error(self) -> KeyedBreakerLayer<KeyFn, Key, C, KeepError> {
+        self.on_rejection(KeepError)
     }
 
     /// Sets how rejected calls are answered: [`RejectWithError`] by default, an

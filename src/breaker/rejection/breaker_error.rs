@@ -36,10 +36,38 @@ impl<Err> BreakerError<Err> {
     }
 }
 
+impl<Err: From<Rejection>> BreakerError<Err> {
+    /// Converts into the service's own error type, which can hold a rejection. It does for
+    /// [`Circuit::call`](crate::Circuit::call) and
+    /// [`Circuit::call_blocking`](crate::Circuit::call_blocking) what
+    /// [`BreakerLayer::keep_error`](crate::BreakerLayer::keep_error) does for a layer.
+    ///
+    /// ```
+    /// use std::io;
+    /// use tower_recourse::{BreakerConfig, BreakerError, Circuit};
+    ///
+    /// fn read(circuit: &Circuit) -> io::Result<String> {
+    ///     circuit.call_blocking(|| std::fs::read_to_string("/dev/null")).map_err(BreakerError::flatten)
+    /// }
+    ///
+    /// assert_eq!(read(&Circuit::new(BreakerConfig::default())).unwrap(), "");
+    /// ```
+    pub fn flatten(self) -> Err {
+        match self {
+            Self::Rejected(rejection) => rejection.into(),
+            Self::Inner(error) => error,
+        }
+    }
+}
+
 impl<Err: Into<BoxError>> BreakerError<Err> {
-    /// Converts into tower's boxed error. A `BreakerError<BoxError>` doesn't implement `Error`,
-    /// because a boxed error doesn't. If a layer needs `Into<BoxError>`, use
-    /// `.map_err(BreakerError::into_boxed)`.
+    /// Converts into tower's boxed error.
+    ///
+    /// `BreakerError<BoxError>` implements neither `Error`, because a boxed error doesn't, nor
+    /// `Into<BoxError>`, because Rust forbids an implementation beside the standard library's. So
+    /// `?` doesn't convert it, and `load_shed`, `timeout` and `buffer` of tower don't accept it.
+    /// [`BreakerLayer::keep_error`](crate::BreakerLayer::keep_error) avoids this type. Elsewhere,
+    /// use `.map_err(BreakerError::into_boxed)`.
     pub fn into_boxed(self) -> BoxError {
         match self {
             Self::Rejected(rejection) => Box::new(rejection),

@@ -7,7 +7,7 @@ mod packed_rejection;
 mod rejection;
 
 pub use breaker_error::BreakerError;
-pub use on_rejection::{NotReady, OnRejection, RejectWithError, RejectWithResponse};
+pub use on_rejection::{KeepError, NotReady, OnRejection, RejectWithError, RejectWithResponse};
 pub use rejection::Rejection;
 
 pub(crate) use packed_rejection::PackedRejection;

@@ -2,11 +2,12 @@ use std::fmt;
 
 use super::{BreakerError, Rejection};
 
-/// How a breaker answers a call that its circuit rejects: [`RejectWithError`],
+/// How a breaker answers a call that its circuit rejects: [`RejectWithError`], [`KeepError`],
 /// [`RejectWithResponse`] or [`NotReady`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't answer a rejected call of a service with outcomes `Result<{Res}, {Err}>`",
-    label = "can't make this response",
+    label = "can't make this result",
+    note = "`keep_error` needs an error type that a rejection converts into: implement `From<tower_recourse::Rejection>` for `{Err}`; `BoxError` and `io::Error` have it",
     note = "`Unavailable` needs a response whose body it can make: from a `&'static str` for HTTP, by `Default` for gRPC",
     note = "`http::ResponseBodyLayer` inside the breaker gives responses such a body",
     note = "`respond_when_open` takes a closure that makes the response: `|rejection: &Rejection| -> {Res} {{ … }}`"
@@ -41,6 +42,27 @@ impl<Res, Err> OnRejection<Res, Err> for RejectWithError {
 
     fn pass(error: Err) -> Self::Error {
         BreakerError::Inner(error)
+    }
+}
+
+/// Fails with the service's own error type, made from the [`Rejection`]. The error type stays that
+/// of the service.
+///
+/// The error type has to implement `From<Rejection>`, as `BoxError`, `io::Error`, and this crate's
+/// `reqwest::Error` do.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct KeepError;
+
+#[diagnostic::do_not_recommend]
+impl<Res, Err: From<Rejection>> OnRejection<Res, Err> for KeepError {
+    type Error = Err;
+
+    fn reject(&self, rejection: Rejection) -> Result<Res, Err> {
+        Err(rejection.into())
+    }
+
+    fn pass(error: Err) -> Err {
+        error
     }
 }
 

@@ -1,4 +1,4 @@
-use std::{error::Error, fmt, time::Duration};
+use std::{error::Error, fmt, io, time::Duration};
 
 use super::packed_rejection::PackedRejection;
 use crate::{Cause, Name, State, call_context::live_rejections::Counted};
@@ -70,3 +70,11 @@ impl fmt::Display for Rejection {
 }
 
 impl Error for Rejection {}
+
+/// The kind is [`Other`](io::ErrorKind::Other), because no other kind states that the service
+/// wasn't called. `get_ref` returns the rejection.
+impl From<Rejection> for io::Error {
+    fn from(rejection: Rejection) -> Self {
+        Self::other(rejection)
+    }
+}

@@ -3,7 +3,7 @@ use tower_layer::Layer;
 use super::BodyBreaker;
 use crate::{
     BreakerConfig, Circuit, Rejection,
-    breaker::{NotReady, RejectWithError, RejectWithResponse},
+    breaker::{KeepError, NotReady, RejectWithError, RejectWithResponse},
     http::StatusClassifier,
 };
 
@@ -42,6 +42,12 @@ impl<C, Reject> BodyBreakerLayer<C, Reject> {
         F: Fn(&Rejection) -> Res,
     {
         self.on_rejection(RejectWithResponse(respond))
+    }
+
+    /// Fails rejected calls with the service's own error type, as
+    /// [`BreakerLayer::keep_error`](crate::BreakerLayer::keep_error) does.
+    pub fn keep_error(self) -> BodyBreakerLayer<C, KeepError> {
+        self.on_rejection(KeepError)
     }
 
     /// Waits in `poll_ready` while the circuit rejects, as
