@@ -103,11 +103,12 @@ impl CallReport {
     }
 
     /// Records why no further attempt is made. A rejection stays the cause, unless `reason` is one
-    /// that the policy checks before rejections. The rejection is kept in both cases.
+    /// that the policy checks before rejections, or that the user has stated. The rejection is kept
+    /// in both cases.
     pub(crate) fn with_failure_cause(self, reason: Option<Cause>) -> Self {
         let rejection = self.rejection();
         let failure_cause = match reason {
-            Some(Cause::RetriesDisabled | Cause::TotalQuota { .. }) => reason,
+            Some(Cause::RetriesDisabled | Cause::TotalQuota { .. } | Cause::Custom(_)) => reason,
             _ => rejection.or(reason),
         };
         Self { failure_cause, rejection, ..self }

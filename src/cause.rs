@@ -50,6 +50,9 @@ pub enum Cause {
         /// The number of retries that the quota allows per key.
         limit: u32,
     },
+    /// The reason of an override or of a custom policy, such as `locked`; see
+    /// `retry::Override::Return`.
+    Custom(&'static str),
 }
 
 impl Cause {
@@ -59,6 +62,7 @@ impl Cause {
     }
 
     /// A stable name for metric labels and structured records: `attempts_exhausted`, `rejected`, ….
+    /// For [`Custom`](Self::Custom), it is the custom reason.
     pub const fn label(&self) -> &'static str {
         match self {
             Self::Failure => "failure",
@@ -73,6 +77,7 @@ impl Cause {
             Self::RetriesDisabled => "retries_disabled",
             Self::TotalQuota { .. } => "total_quota",
             Self::KeyQuota { .. } => "key_quota",
+            Self::Custom(reason) => reason,
         }
     }
 }
@@ -100,6 +105,7 @@ impl fmt::Display for Cause {
             Self::RetriesDisabled => f.write_str("retries are disabled"),
             Self::TotalQuota { limit } => write!(f, "the limit of {limit} retries over all keys is reached"),
             Self::KeyQuota { limit } => write!(f, "the limit of {limit} retries for this key is reached"),
+            Self::Custom(reason) => write!(f, "the retry policy's own reason: {reason}"),
         }
     }
 }

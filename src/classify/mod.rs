@@ -256,6 +256,7 @@ mod messages;
 #[cfg(feature = "fallback")]
 pub(crate) mod only_when;
 mod origin;
+mod service_error;
 mod source_walk;
 mod sources;
 #[cfg(feature = "breaker")]
@@ -275,6 +276,7 @@ pub use into_opinion::IntoOpinion;
 #[cfg(feature = "text")]
 pub use messages::ErrorMessages;
 pub use origin::Origin;
+pub use service_error::ServiceError;
 pub use sources::FollowSources;
 #[cfg(feature = "breaker")]
 pub use through_breaker::ThroughBreaker;

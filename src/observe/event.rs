@@ -15,6 +15,9 @@ pub enum Event<'a> {
         attempt: u32,
         /// The delay before the next attempt.
         delay: Duration,
+        /// The reason of the override that made this retry; see `retry::overrides`. `None` if the
+        /// policy itself made it.
+        reason: Option<&'static str>,
         /// The quota's counts, including this retry, if there is a quota.
         quota: Option<QuotaUsage<'a>>,
     },

@@ -57,8 +57,11 @@ impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.label())?;
         match *self {
-            Event::RetryScheduled { attempt, delay, quota, .. } => {
+            Event::RetryScheduled { attempt, delay, reason, quota, .. } => {
                 write!(f, " attempt={attempt} delay={delay:?}")?;
+                if let Some(reason) = reason {
+                    write!(f, " reason={reason}")?;
+                }
                 write_quota(f, quota)
             }
             Event::RetryStopped { attempt, cause, quota, .. } => {

@@ -38,14 +38,15 @@ impl fmt::Debug for ShownOpenTime {
 impl Observer for TracingObserver {
     fn on_event(&self, event: &Event<'_>) {
         match *event {
-            Event::RetryScheduled { name, attempt, delay, quota: None } => {
-                warn!(name = &*name.sanitized(), attempt, ?delay, "attempt failed, retrying");
+            Event::RetryScheduled { name, attempt, delay, reason, quota: None } => {
+                warn!(name = &*name.sanitized(), attempt, ?delay, reason, "attempt failed, retrying");
             }
-            Event::RetryScheduled { name, attempt, delay, quota: Some(QuotaUsage { key, retries, total }) } => {
+            Event::RetryScheduled { name, attempt, delay, reason, quota: Some(QuotaUsage { key, retries, total }) } => {
                 warn!(
                     name = &*name.sanitized(),
                     attempt,
                     ?delay,
+                    reason,
                     key = &*name_str(key),
                     retries,
                     total,

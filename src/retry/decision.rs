@@ -67,6 +67,9 @@ pub enum DecisionReason {
     RetriesDisabled,
     /// The [quota](super::RetryQuota) allows no more retries, for the request's key or in total.
     Quota(QuotaExceeded),
+    /// The reason of an [override](super::overrides), or of your own policy: a short word, such as
+    /// `locked`.
+    Custom(&'static str),
 }
 
 impl DecisionReason {
@@ -86,6 +89,7 @@ impl DecisionReason {
             Self::UnsafeToResend => Some(Cause::UnsafeToResend),
             Self::RetriesDisabled => Some(Cause::RetriesDisabled),
             Self::Quota(spent) => Some(spent.cause()),
+            Self::Custom(reason) => Some(Cause::Custom(reason)),
         }
     }
 }

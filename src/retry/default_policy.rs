@@ -7,7 +7,8 @@ mod retry_delay;
 mod wait_out;
 
 use super::{
-    Decision, DecisionReason, Elapsed, Policy, RetryConfig, TimeLimits, TimeoutOutcome,
+    Decision, DecisionReason, Elapsed, OverridablePolicy, Override, Policy, Proposal, RetryConfig, TimeLimits,
+    TimeoutOutcome,
     backoff_state::BackoffState,
     budget::{AnyBudget, Reservation},
     quota::QuotaSource,
@@ -74,24 +75,7 @@ where
 
     #[inline(always)]
     fn decide(&self, progress: &mut Self::State, attempt: &Attempt, outcome: Outcome<'_, Res, Err>) -> Decision {
-        // If the attempt wasn't made because the service didn't become ready, its token is
-        // refunded.
-        let after_failure = progress.after_failure.as_mut();
-        let paid = after_failure.and_then(|after_failure| after_failure.reservation.settle(attempt.number()));
-        self.quota.release(&mut progress.account);
-
-        let verdict = match outcome.cause() {
-            Some(Cause::Rejected { retry_in }) => Verdict::rejected(retry_in),
-            _ => self.classifier.classify(&progress.memo, outcome.result()),
-        };
-        match verdict {
-            Verdict::Success => {
-                self.settings.report_success(attempt, paid);
-                Decision::Return(DecisionReason::Success)
-            }
-            Verdict::Neutral | Verdict::ClientError => Decision::Return(DecisionReason::Neutral),
-            Verdict::Failure(failure) => self.decide_after_failure::<Req, _>(progress, attempt, paid, failure),
-        }
+        self.decide_but(progress, attempt, outcome, |_| None)
     }
 
     fn not_retried(&self, progress: &mut Self::State, attempt: &Attempt, cause: Cause) {
@@ -129,5 +113,59 @@ where
     #[inline]
     fn budget(&self) -> Option<&AnyBudget> {
         self.settings.budget.as_ref()
+    }
+}
+
+impl<C, Timeout, Quota, Replay, Req, Res, Err> OverridablePolicy<Req, Res, Err>
+    for RetryConfig<C, Timeout, Quota, Replay>
+where
+    C: Classifier<Req, Res, Err>,
+    Timeout: TimeoutOutcome<Res, Err>,
+    Quota: QuotaSource<Req>,
+{
+    fn decide_with(
+        &self,
+        state: &mut Self::State,
+        attempt: &Attempt,
+        outcome: Outcome<'_, Res, Err>,
+        overrides: &mut dyn FnMut(&Proposal<'_>) -> Option<Override>,
+    ) -> Decision {
+        self.decide_but(state, attempt, outcome, overrides)
+    }
+}
+
+impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
+    #[inline(always)]
+    fn decide_but<Req, Res, Err>(
+        &self,
+        progress: &mut RetryState<C::Memo, Quota::Quota>,
+        attempt: &Attempt,
+        outcome: Outcome<'_, Res, Err>,
+        overrides: impl FnOnce(&Proposal<'_>) -> Option<Override>,
+    ) -> Decision
+    where
+        C: Classifier<Req, Res, Err>,
+        Quota: QuotaSource<Req>,
+    {
+        // If the attempt wasn't made because the service didn't become ready, its token is
+        // refunded.
+        let after_failure = progress.after_failure.as_mut();
+        let paid = after_failure.and_then(|after_failure| after_failure.reservation.settle(attempt.number()));
+        self.quota.release(&mut progress.account);
+
+        let verdict = match outcome.cause() {
+            Some(Cause::Rejected { retry_in }) => Verdict::rejected(retry_in),
+            _ => self.classifier.classify(&progress.memo, outcome.result()),
+        };
+        match verdict {
+            Verdict::Success => {
+                self.settings.report_success(attempt, paid);
+                Decision::Return(DecisionReason::Success)
+            }
+            Verdict::Neutral | Verdict::ClientError => Decision::Return(DecisionReason::Neutral),
+            Verdict::Failure(failure) => {
+                self.decide_after_failure::<Req, _>(progress, attempt, paid, failure, overrides)
+            }
+        }
     }
 }

@@ -89,6 +89,8 @@
 //! 11. the [budget] has no token. This check is last, so that nothing is withdrawn for an attempt
 //!     that another check forbids.
 //!
+//! An [override](overrides) changes single decisions: the default policy, but with exceptions.
+//!
 //! Three outcomes don't reach these checks:
 //!
 //! - A success and a neutral outcome are returned.
@@ -256,6 +258,7 @@ mod function_service;
 pub mod future;
 mod layer;
 mod lending_flow;
+pub mod overrides;
 mod policy;
 pub mod quota;
 mod rejection_wait;
@@ -280,6 +283,7 @@ pub use config::RetryConfig;
 pub use decision::{Decision, DecisionReason};
 pub use default_policy::RetryState;
 pub use layer::RetryLayer;
+pub use overrides::{OverridablePolicy, Overridden, Override, OverrideDecision, Proposal};
 pub use policy::Policy;
 pub use quota::{QuotaExceeded, RetryQuota};
 pub use rejection_wait::RejectionWait;

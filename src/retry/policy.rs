@@ -38,6 +38,95 @@ use crate::{
 /// let layer = RetryLayer::with(Twice);
 /// # let _ = layer;
 /// ```
+///
+/// # Parts of the default policy
+///
+/// To change single decisions of a [`RetryConfig`](super::RetryConfig), use
+/// [`overrides`](super::overrides). To change more, such as its state, wrap it in a policy of your
+/// own and call its methods. Call all of them: a method that isn't passed on falls back to the
+/// default of this trait, without time limits and without a budget.
+///
+/// ```
+/// use std::{cell::Cell, io, time::Duration};
+/// use tower_recourse::{Attempt, Cause, Elapsed, Outcome, RetryConfig, RetryLayer};
+/// use tower_recourse::classify::{DrainFuture, Origin};
+/// use tower_recourse::retry::{
+///     AnyBudget, Decision, OverridablePolicy, Override, Policy, Proposal, TimeLimits,
+/// };
+/// use tower_recourse::time::Instant;
+///
+/// struct Job { is_urgent: bool }
+///
+/// /// The default policy, but urgent jobs wait at most 100 ms before a retry.
+/// struct ByUrgency(RetryConfig);
+///
+/// struct State<S> { is_urgent: bool, inner: S }
+///
+/// impl<Res, Err> Policy<Job, Res, Err> for ByUrgency
+/// where
+///     RetryConfig: OverridablePolicy<Job, Res, Err>,
+/// {
+///     type State = State<<RetryConfig as Policy<Job, Res, Err>>::State>;
+///
+///     fn start(&self, job: &Job) -> Self::State {
+///         State { is_urgent: job.is_urgent, inner: self.0.start(job) }
+///     }
+///
+///     fn decide(&self, state: &mut Self::State, attempt: &Attempt, outcome: Outcome<'_, Res, Err>) -> Decision {
+///         let is_urgent = state.is_urgent;
+///         self.0.decide_with(&mut state.inner, attempt, outcome, &mut |proposal: &Proposal| match proposal.decision() {
+///             Decision::Retry { delay, .. } if is_urgent => {
+///                 Some(Override::Retry { delay: delay.min(Duration::from_millis(100)), reason: "urgent" })
+///             }
+///             _ => None,
+///         })
+///     }
+///
+///     fn attempt(&self, state: &mut Self::State, attempt: &Attempt) {
+///         self.0.attempt(&mut state.inner, attempt);
+///     }
+///
+///     fn not_retried(&self, state: &mut Self::State, attempt: &Attempt, cause: Cause) {
+///         self.0.not_retried(&mut state.inner, attempt, cause);
+///     }
+///
+///     fn deadline(&self, state: &Self::State) -> Option<Instant> {
+///         self.0.deadline(&state.inner)
+///     }
+///
+///     fn discard(&self, outcome: Result<Res, Err>) -> Option<DrainFuture> {
+///         self.0.discard(outcome)
+///     }
+///
+///     fn limits(&self) -> TimeLimits {
+///         Policy::<Job, Res, Err>::limits(&self.0)
+///     }
+///
+///     fn timed_out(&self, elapsed: Elapsed) -> Option<Result<Res, Err>> {
+///         self.0.timed_out(elapsed)
+///     }
+///
+///     fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
+///         self.0.origin(outcome)
+///     }
+///
+///     fn budget(&self) -> Option<&AnyBudget> {
+///         Policy::<Job, Res, Err>::budget(&self.0)
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let retry = RetryLayer::with(ByUrgency(RetryConfig::default().idempotent()));
+/// let (start, calls) = (tokio::time::Instant::now(), Cell::new(0));
+/// let result = retry.run_for(&Job { is_urgent: true }, |_| {
+///     calls.set(calls.get() + 1);
+///     async { Err::<(), _>(io::Error::from(io::ErrorKind::ConnectionReset)) }
+/// });
+/// assert!(result.await.is_err());
+/// assert_eq!((calls.get(), start.elapsed()), (4, Duration::from_millis(300)));
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a retry policy for requests `{Req}` with outcomes `Result<{Res}, {Err}>`",
     label = "not a policy for this service",

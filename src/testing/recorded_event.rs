@@ -52,8 +52,8 @@ fn with_texts<'a>(event: Event<'_>, name: &'a Name, text: &'a str) -> Event<'a> 
         quota.map(|QuotaUsage { retries, total, .. }| QuotaUsage { key: text, retries, total })
     };
     match event {
-        Event::RetryScheduled { attempt, delay, quota: used, .. } => {
-            Event::RetryScheduled { name, attempt, delay, quota: quota(used) }
+        Event::RetryScheduled { attempt, delay, reason, quota: used, .. } => {
+            Event::RetryScheduled { name, attempt, delay, reason, quota: quota(used) }
         }
         Event::TransparentRetry { attempt, .. } => Event::TransparentRetry { name, attempt },
         Event::RejectionWait { attempt, delay, .. } => Event::RejectionWait { name, attempt, delay },

@@ -130,7 +130,7 @@ async fn a_stack_emits_its_events_in_order() {
         log.take(),
         [
             r#"CallFailed { name: "breaker" }"#,
-            r#"RetryScheduled { name: "retry", attempt: 1, delay: 1s, quota: None }"#,
+            r#"RetryScheduled { name: "retry", attempt: 1, delay: 1s, reason: None, quota: None }"#,
             r#"CallFailed { name: "breaker" }"#,
             r#"CircuitOpened { name: "breaker", open_for: 30s, openings_in_a_row: 1, failures_in_a_row: 2, calls: 2, failures: 2, slow: 0 }"#,
             r#"RetryStopped { name: "retry", attempt: 2, cause: AttemptsExhausted { attempts: 2 }, quota: None }"#,
@@ -185,7 +185,7 @@ async fn a_transparent_retry_is_an_event_and_not_a_retry() {
         layer.layer(service_fn(move |()| std::future::ready(*outcomes.next().unwrap())))
     };
     let resent = |attempt: u32| format!(r#"TransparentRetry {{ name: "retry", attempt: {attempt} }}"#);
-    let scheduled = r#"RetryScheduled { name: "retry", attempt: 1, delay: 1s, quota: None }"#;
+    let scheduled = r#"RetryScheduled { name: "retry", attempt: 1, delay: 1s, reason: None, quota: None }"#;
     let succeeded = r#"RetrySucceeded { name: "retry", attempt: 2 }"#;
 
     outcomes(&[Err("refused"), Ok(())]).ready().await.unwrap().call(()).await.unwrap();

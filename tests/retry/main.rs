@@ -9,6 +9,7 @@ mod deadline;
 mod debug_output;
 mod idempotency;
 mod nested_budgets;
+mod overrides;
 mod properties;
 mod quota;
 mod quota_refunds;

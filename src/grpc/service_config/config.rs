@@ -12,7 +12,9 @@ use crate::{
     classify::{DrainFuture, Origin},
     grpc::GrpcReplay,
     http::Deadline,
-    retry::{Decision, NoTimeouts, Policy, TimeLimits, Timeouts, budget::AnyBudget},
+    retry::{
+        Decision, NoTimeouts, OverridablePolicy, Override, Policy, Proposal, TimeLimits, Timeouts, budget::AnyBudget,
+    },
     time::Instant,
 };
 
@@ -189,6 +191,22 @@ pub struct ServiceConfigState<S> {
     /// From the method's `timeout`.
     deadline: Option<Instant>,
     state: S,
+}
+
+impl<Timeout, B, Res, Err> OverridablePolicy<Request<B>, Res, Err> for ServiceConfig<Timeout>
+where
+    Timeout: Clone,
+    MethodRetry<Timeout>: OverridablePolicy<Request<B>, Res, Err>,
+{
+    fn decide_with(
+        &self,
+        state: &mut Self::State,
+        attempt: &Attempt,
+        outcome: Outcome<'_, Res, Err>,
+        overrides: &mut dyn FnMut(&Proposal<'_>) -> Option<Override>,
+    ) -> Decision {
+        self.retries[state.method].decide_with(&mut state.state, attempt, outcome, overrides)
+    }
 }
 
 impl<Timeout, B, Res, Err> Policy<Request<B>, Res, Err> for ServiceConfig<Timeout>

@@ -17,9 +17,9 @@ pub(super) fn is_of_every_call(event: &Event<'_>) -> bool {
 pub(super) fn entry(event: &Event<'_>) -> AuditEntry {
     let entry = AuditEntry::new(kind(event));
     match *event {
-        Event::RetryScheduled { name, attempt, delay, quota } => {
+        Event::RetryScheduled { name, attempt, delay, reason, quota } => {
             let entry = entry.name(name.as_str()).count("attempt", attempt.into()).count("delay_ms", millis(delay));
-            with_quota(entry, quota)
+            with_quota(if let Some(reason) = reason { entry.reason(reason) } else { entry }, quota)
         }
         Event::RejectionWait { name, attempt, delay } => {
             entry.name(name.as_str()).count("attempt", attempt.into()).count("delay_ms", millis(delay))

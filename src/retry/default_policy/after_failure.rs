@@ -7,13 +7,16 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use super::{
-    super::{Decision, DecisionReason, RetryConfig, budget::Token, config::Settings, quota::QuotaSource},
+    super::{
+        Decision, DecisionReason, Override, Proposal, RetryConfig, budget::Token, config::Settings, quota::QuotaSource,
+    },
     RetryState,
 };
 use crate::{Attempt, Cause, Delivery, Failure, FailureKind, observe::Event, time::Instant};
 
 impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
-    /// `paid` is the token that the budget gave for this attempt.
+    /// `paid` is the token that the budget gave for this attempt. `overrides` is called with the
+    /// decision before anything is reserved for a retry.
     #[cold]
     pub(super) fn decide_after_failure<Req, Memo>(
         &self,
@@ -21,6 +24,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         attempt: &Attempt,
         paid: Option<Token>,
         failure: Failure,
+        overrides: impl FnOnce(&Proposal<'_>) -> Option<Override>,
     ) -> Decision
     where
         Quota: QuotaSource<Req>,
@@ -46,13 +50,29 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         if is_unmade(failure) {
             self.quota.refund(&mut progress.account);
         }
-        match self.check::<Req, _>(progress, attempt, failure) {
+        let checked = self.check::<Req, _>(progress, attempt, failure, None);
+        let proposed = match &checked {
+            Ok(next) => Decision::Retry { delay: next.delay, reason: DecisionReason::Transient },
+            Err(reason) => Decision::Return(*reason),
+        };
+        let (checked, override_reason) = match overrides(&Proposal::new(attempt, failure, proposed)) {
+            None => (checked, None),
+            Some(Override::Return { reason }) => (Err(DecisionReason::Custom(reason)), None),
+            Some(Override::Retry { delay, reason }) => {
+                (self.check::<Req, _>(progress, attempt, failure, Some(delay)), Some(reason))
+            }
+        };
+        match checked.and_then(|next| self.reserve::<Req, _>(progress, attempt, failure, next)) {
             Ok(delay) => {
                 let quota = self.quota.usage(&mut progress.account);
-                observers.emit(Event::RetryScheduled { name, attempt: number, delay, quota });
-                Decision::Retry { delay, reason: DecisionReason::Transient }
+                observers.emit(Event::RetryScheduled { name, attempt: number, delay, reason: override_reason, quota });
+                let reason = override_reason.map_or(DecisionReason::Transient, DecisionReason::Custom);
+                Decision::Retry { delay, reason }
             }
             Err(reason) => {
+                if reason == DecisionReason::UnsafeToResend {
+                    self.settings.emit_if_idempotency_unknown(failure);
+                }
                 if let Some(cause) = reason.cause() {
                     self.emit_stopped::<Req, _>(progress, attempt, cause);
                 }
