@@ -205,12 +205,12 @@ impl<B, C, Merge> FallbackLayer<B, C, Merge> {
     }
 
     #[cfg(feature = "last-good")]
-    pub(super) fn classifier_ref(&self) -> &C {
+    pub(crate) fn classifier_ref(&self) -> &C {
         &self.classifier
     }
 
     #[cfg(feature = "last-good")]
-    pub(super) fn backup<NewB>(self, backup: NewB) -> FallbackLayer<NewB, C, Merge> {
+    pub(crate) fn backup<NewB>(self, backup: NewB) -> FallbackLayer<NewB, C, Merge> {
         FallbackLayer { backup, classifier: self.classifier, merge: self.merge, reporter: self.reporter }
     }
 

@@ -50,6 +50,9 @@
 //! | [`FallbackLayer::with_request`]: a function of the request and the failure | a clone |
 //! | `FallbackLayer::last_good` (feature `last-good`): the last good response for the same key | its key |
 //!
+//! For HTTP, `http::StaleIfErrorLayer` (features `http` and `last-good`) stores the last good
+//! response with its body.
+//!
 //! A streaming HTTP body can't be cloned. `http::Replay::cloneable` makes a body that can be
 //! cloned; an inner retry doesn't copy it again.
 //!

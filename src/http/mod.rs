@@ -86,6 +86,7 @@
 //! | a breaker that records a call at the end of the response body | [`body_breaker`] |
 //! | time limits for response bodies | [`body_timeout`] |
 //! | a response body that a breaker or a fallback can make | [`response_body`] |
+//! | the last good response in place of a failed one (feature `last-good`) | `stale_if_error` |
 //! | a report on how the response was obtained, as a response extension | [`ReportExtensionLayer`] |
 //! | the response of a breaker that rejects a call, for services whose error type is `Infallible` | [`Unavailable`] |
 //! | recognising the response of a breaker | [`rejection`](rejection()) |
@@ -214,6 +215,8 @@ pub mod response_body;
 pub mod retire_connection;
 pub(crate) mod retry_after;
 pub(crate) mod size_hint;
+#[cfg(feature = "last-good")]
+pub mod stale_if_error;
 pub mod standard;
 mod status_classifier;
 #[cfg(feature = "tower-http-06")]
@@ -237,6 +240,8 @@ pub use report_extension::{ReportExtension, ReportExtensionFuture, ReportExtensi
 pub use request_memo::RequestMemo;
 pub use response_body::{ResponseBody, ResponseBodyLayer, WithResponseBody};
 pub use retire_connection::{RetireConnection, RetireConnectionLayer};
+#[cfg(feature = "last-good")]
+pub use stale_if_error::StaleIfErrorLayer;
 pub use standard::{Standard, StandardLayer};
 pub use status_classifier::StatusClassifier;
 #[cfg(feature = "tower-http")]

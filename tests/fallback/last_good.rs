@@ -110,6 +110,23 @@ async fn the_number_and_the_weight_are_bounded() {
     assert!(self::layer().max_weight(0, |_| 1).is_err() && self::layer().max_entries(0).is_err());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_call_does_not_replace_the_response_of_a_later_one() {
+    let calls = Arc::new(Mutex::new(VecDeque::from([("older", 9, true), ("newer", 1, true), ("", 0, false)])));
+    let service = layer().layer(service_fn(move |_: Request| {
+        let (text, seconds, is_good) = calls.lock().unwrap().pop_front().unwrap();
+        async move {
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            if is_good { Ok(text.to_owned()) } else { Err(io::Error::from(io::ErrorKind::TimedOut)) }
+        }
+    }));
+    let older = tokio::spawn(service.clone().oneshot("a"));
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(service.clone().oneshot("a").await.unwrap(), "newer");
+    assert_eq!(older.await.unwrap().unwrap(), "older");
+    assert_eq!(service.oneshot("a").await.unwrap(), "newer");
+}
+
 /// Failures, rejections and the answers of an inner fallback aren't good.
 #[tokio::test(start_paused = true)]
 async fn only_original_successes_are_stored() {

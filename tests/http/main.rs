@@ -39,10 +39,12 @@ mod resent_requests;
 mod response_body;
 mod retry_after;
 mod silent_connections;
+#[cfg(feature = "last-good")]
+mod stale_if_error;
 mod standard;
 mod statuses;
-#[cfg(any(feature = "tower-http", feature = "tower-http-06"))]
 mod sync;
+#[cfg(any(feature = "tower-http", feature = "tower-http-06"))]
 mod tower_http_classifiers;
 mod tower_http_layers;
 mod wire_faults;

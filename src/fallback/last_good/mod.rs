@@ -52,15 +52,13 @@
 //!   [`max_weight`](LastGoodLayer::max_weight). Beyond them, the cache (`quick_cache`) evicts
 //!   responses that are seldom stored or used.
 //!
-//! A later good response replaces an earlier one. If two calls with one key end at the same time,
-//! one of their responses is stored.
+//! A good response replaces the stored one, unless the call of the stored one started later.
 //!
 //! # When not to use it
 //!
 //! - If an outdated response does harm, such as an account balance or a permission.
-//! - For HTTP responses with streaming bodies, which can't be cloned. Collect the body into
-//!   `Full<Bytes>` inside this layer, and return `None` as the key for methods other than GET and
-//!   for requests with credentials. The layer doesn't read `Cache-Control`.
+//! - For HTTP responses: their bodies can't be cloned, and this layer doesn't read `Cache-Control`.
+//!   Use `http::StaleIfErrorLayer` (feature `http`).
 //! - As a cache: each call goes to the primary.
 //!
 //! # Cost
@@ -88,7 +86,7 @@ mod backup;
 mod layer;
 mod record;
 mod settings;
-mod store;
+pub(crate) mod store;
 
 pub use backup::{LastGoodBackup, NoStoredResponse};
 pub use layer::LastGoodLayer;

@@ -11,7 +11,7 @@ use sync_wrapper::SyncWrapper;
 use tower_service::Service;
 
 use super::{settings::Weigh, store::Store};
-use crate::{Classifier, Verdict, call_context::result_note, classify::evidence::examine};
+use crate::{Classifier, Verdict, call_context::result_note, classify::evidence::examine, time::Instant};
 
 /// Stores the good responses of a service. A [`LastGoodLayer`](super::LastGoodLayer) puts it around
 /// the primary.
@@ -64,6 +64,7 @@ where
             classifier: self.classifier.clone(),
             store: Arc::clone(&self.store),
             weigh: Arc::clone(&self.weigh),
+            started_at: Instant::now(),
             request: std::marker::PhantomData,
         });
         RecordFuture { call: SyncWrapper::new(self.inner.call(request)), pending: SyncWrapper::new(pending) }
@@ -77,6 +78,7 @@ pub struct Pending<Res, C, Memo, Req> {
     classifier: C,
     store: Arc<Store<Res>>,
     weigh: Weigh<Res>,
+    started_at: Instant,
     request: std::marker::PhantomData<fn(Req)>,
 }
 
@@ -107,7 +109,8 @@ where
         let this = self.project();
         let (polled, note) = result_note::poll(this.call.get_pin_mut(), cx);
         let result = ready!(polled);
-        let Some(Pending { key, memo, classifier, store, weigh, .. }) = this.pending.get_mut().take() else {
+        let Some(Pending { key, memo, classifier, store, weigh, started_at, .. }) = this.pending.get_mut().take()
+        else {
             let report = note.take(&result);
             result_note::forward(&result, report);
             return Poll::Ready(result);
@@ -118,7 +121,7 @@ where
         if let (Ok(response), true) = (&result, is_original) {
             if classifier.classify(&memo, Ok(response)) == Verdict::Success {
                 let weight = weigh(response);
-                store.insert(key, response.clone(), weight);
+                store.insert(key, response.clone(), weight, started_at);
             }
         }
         result_note::forward(&result, report);

@@ -1,4 +1,8 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use quick_cache::{DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter, sync::Cache};
 
@@ -6,22 +10,26 @@ use crate::time::Instant;
 
 /// The bounds of a store.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bounds {
-    pub(super) entries: usize,
-    pub(super) weight: u64,
-    pub(super) age: Duration,
+pub(crate) struct Bounds {
+    pub(crate) entries: usize,
+    pub(crate) weight: u64,
+    pub(crate) age: Duration,
 }
 
 /// The last good response per key. Keys are strings and values are behind an `Arc`, so the cache
 /// runs no user code under its lock. [`DropAfterUnlock`] drops the responses.
-pub(super) struct Store<Res> {
+pub(crate) struct Store<Res> {
     cache: Cache<String, Arc<Entry<Res>>, EntryWeight, DefaultHashBuilder, DropAfterUnlock>,
     bounds: Bounds,
+    /// Held from the check of the stored entry until its replacement. The cache has no such step.
+    replacement: Mutex<()>,
 }
 
 struct Entry<Res> {
     response: Res,
     weight: u64,
+    /// When the call of this response started.
+    started_at: Instant,
     stored_at: Instant,
 }
 
@@ -48,7 +56,7 @@ impl<Val> Lifecycle<String, Val> for DropAfterUnlock {
 }
 
 impl<Res: Clone> Store<Res> {
-    pub(super) fn new(bounds: Bounds) -> Self {
+    pub(crate) fn new(bounds: Bounds) -> Self {
         let options = OptionsBuilder::new()
             // The capacity of a shard is a part of the whole, so more shards would refuse an entry
             // that fits into the whole.
@@ -58,24 +66,49 @@ impl<Res: Clone> Store<Res> {
             .build()
             .expect("both capacities are set");
         let cache = Cache::with_options(options, EntryWeight, DefaultHashBuilder::default(), DropAfterUnlock);
-        Self { cache, bounds }
+        Self { cache, bounds, replacement: Mutex::new(()) }
     }
 
-    /// Stores a response. It replaces the one with the same key. A response that weighs more than
-    /// the store isn't kept.
-    pub(super) fn insert(&self, key: String, response: Res, weight: u64) {
+    /// Stores a response. It replaces the one with the same key, unless the call of that one started
+    /// later. A response that weighs more than the store isn't kept.
+    pub(crate) fn insert(&self, key: String, response: Res, weight: u64, started_at: Instant) {
         // Each entry counts at least its share, so that the weight bounds the number of entries.
         let share = self.bounds.weight.div_ceil(self.bounds.entries as u64);
         let weight = weight.max(share).max(1);
         if weight > self.bounds.weight {
-            self.cache.remove(&key);
+            self.remove(&key, started_at);
             return;
         }
-        self.cache.insert(key, Arc::new(Entry { response, weight, stored_at: Instant::now() }));
+        let entry = Arc::new(Entry { response, weight, started_at, stored_at: Instant::now() });
+        // These three are dropped after the lock is released, because they contain user types.
+        let (new, old);
+        let mut evicted = Vec::new();
+        {
+            let _lock = self.lock_replacement();
+            old = self.cache.peek(&key);
+            new = Arc::clone(&entry);
+            if old.as_ref().is_none_or(|old| old.started_at <= started_at) {
+                self.cache.insert_with_lifecycle(key, entry, &mut evicted);
+            }
+        }
+        drop((new, old, evicted));
+    }
+
+    /// Removes a response, unless its call started later than `started_at`.
+    pub(crate) fn remove(&self, key: &str, started_at: Instant) {
+        let removed = {
+            let _lock = self.lock_replacement();
+            self.cache.remove_if(key, |stored| stored.started_at <= started_at)
+        };
+        drop(removed);
+    }
+
+    fn lock_replacement(&self) -> MutexGuard<'_, ()> {
+        self.replacement.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A clone of the stored response and its age, if it isn't too old.
-    pub(super) fn find(&self, key: &str) -> Option<Res> {
+    pub(crate) fn find(&self, key: &str) -> Option<Res> {
         let entry = self.cache.get(key)?;
         if entry.stored_at.elapsed() > self.bounds.age {
             self.cache.remove_if(key, |stored| Arc::ptr_eq(stored, &entry));
@@ -85,7 +118,7 @@ impl<Res: Clone> Store<Res> {
         Some(entry.response.clone())
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.cache.len()
     }
 }

@@ -57,6 +57,14 @@ impl<B> ResponseBody<B> {
         }
     }
 
+    #[cfg(feature = "last-good")]
+    pub(crate) fn upstream_mut(&mut self) -> Option<&mut B> {
+        match &mut self.content {
+            Content::Upstream { body } => Some(body),
+            Content::Own { .. } => None,
+        }
+    }
+
     /// Takes the upstream's body.
     ///
     /// # Errors
