@@ -25,8 +25,10 @@ pub(super) struct StoredHead {
     /// A shared cache may store it for requests with credentials.
     pub(super) is_public: bool,
     /// The values of the request's headers that `Vary` names, by their place in the setting.
-    pub(super) selecting: Vec<(usize, Option<Box<[u8]>>)>,
+    pub(super) selecting: Selecting,
 }
+
+type Selecting = Vec<(usize, Option<Box<[u8]>>)>;
 
 impl StoredHead {
     /// The head of a response to this request. `None` if it must not be stored.
@@ -35,7 +37,7 @@ impl StoredHead {
         let control = CacheControl::of(headers);
         let is_storable = response.status() == StatusCode::OK
             && !(control.no_store || control.no_cache || control.private)
-            && !(lookup.has_credentials && !control.public)
+            && (control.public || !lookup.has_credentials)
             && !headers.contains_key(SET_COOKIE);
         if !is_storable {
             return None;
@@ -91,8 +93,8 @@ fn age(headers: &HeaderMap) -> Duration {
 }
 
 /// The request's values of the headers that `Vary` names. `None` if it names another header.
-fn selecting(headers: &HeaderMap, lookup: &Lookup, vary_by: &[HeaderName]) -> Option<Vec<(usize, Option<Box<[u8]>>)>> {
-    let mut selecting = Vec::new();
+fn selecting(headers: &HeaderMap, lookup: &Lookup, vary_by: &[HeaderName]) -> Option<Selecting> {
+    let mut selecting = Selecting::new();
     for value in headers.get_all(VARY) {
         for name in value.to_str().ok()?.split(',').map(str::trim).filter(|name| !name.is_empty()) {
             let place = vary_by.iter().position(|known| known.as_str().eq_ignore_ascii_case(name))?;
