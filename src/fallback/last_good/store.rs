@@ -69,8 +69,8 @@ impl<Res: Clone> Store<Res> {
         Self { cache, bounds, replacement: Mutex::new(()) }
     }
 
-    /// Stores a response. It replaces the one with the same key, unless the call of that one started
-    /// later. A response that weighs more than the store isn't kept.
+    /// Stores a response. It replaces the one with the same key, unless the call of that one
+    /// started later. A response that weighs more than the store isn't kept.
     pub(crate) fn insert(&self, key: String, response: Res, weight: u64, started_at: Instant) {
         // Each entry counts at least its share, so that the weight bounds the number of entries.
         let share = self.bounds.weight.div_ceil(self.bounds.entries as u64);

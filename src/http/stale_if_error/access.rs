@@ -82,7 +82,8 @@ fn store_key(is_head: bool, key: &str) -> String {
     format!("{method} {key}")
 }
 
-/// The values of a header in one line, separated by commas (RFC 9110, 5.3). `None` if there are none.
+/// The values of a header in one line, separated by commas (RFC 9110, 5.3). `None` if there are
+/// none.
 fn joined_values(headers: &HeaderMap, name: &HeaderName) -> Option<Box<[u8]>> {
     let mut values = headers.get_all(name).iter();
     let mut joined = values.next()?.as_bytes().to_vec();

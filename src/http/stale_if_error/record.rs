@@ -29,8 +29,8 @@ use crate::{
     time::Instant,
 };
 
-/// Stores the good responses of a service. A [`StaleIfErrorLayer`](super::StaleIfErrorLayer) puts it
-/// around the primary.
+/// Stores the good responses of a service. A [`StaleIfErrorLayer`](super::StaleIfErrorLayer) puts
+/// it around the primary.
 #[derive(Clone)]
 pub struct RecordResponses<S, K, C> {
     pub(super) inner: S,
@@ -131,8 +131,8 @@ impl<C, Memo, ReqBody> Pending<C, Memo, ReqBody> {
     }
 }
 
-/// Whether a response that isn't stored shows that an older one no longer holds. One that depends on
-/// credentials shows nothing about others.
+/// Whether a response that isn't stored shows that an older one no longer holds. One that depends
+/// on credentials shows nothing about others.
 fn replaces_older(status: StatusCode, lookup: &Lookup) -> bool {
     !lookup.has_credentials && matches!(status, StatusCode::OK | StatusCode::NOT_FOUND | StatusCode::GONE)
 }

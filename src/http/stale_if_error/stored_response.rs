@@ -3,7 +3,7 @@ use std::time::Duration;
 use ::http::{HeaderValue, Response, header::AGE};
 use bytes::Bytes;
 
-use super::{access::Lookup, body::LastGoodBody, stored_head::StoredHead};
+use super::{access::Lookup, stored_head::StoredHead};
 use crate::{http::ResponseBody, time::Instant};
 
 /// A complete response.
@@ -28,7 +28,7 @@ pub struct StoredAnswer {
 impl StoredResponse {
     /// The answer to a request. `None` if the response is too old for it, or is the answer to
     /// another one.
-    pub(super) fn answer<B>(&self, lookup: &Lookup, max_age: Duration) -> Option<Response<LastGoodBody<B>>> {
+    pub(super) fn answer<B>(&self, lookup: &Lookup, max_age: Duration) -> Option<Response<ResponseBody<B>>> {
         let Self { head, body, requested_at } = self;
         let is_other = head.selecting.iter().any(|(place, value)| lookup.selecting.get(*place) != Some(value));
         if is_other || (lookup.has_credentials && !head.is_public) {
