@@ -61,19 +61,19 @@ impl<C, Reject> BreakerLayer<C, Reject> {
     /// `reqwest::Error` do.
     ///
     /// ```
-    /// use tower::{BoxError, ServiceBuilder, service_fn};
+    /// use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};
     /// use tower_recourse::{BreakerConfig, BreakerLayer, Circuit, Rejection};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
     /// let circuit = Circuit::new(BreakerConfig::default());
-    /// let mut service = ServiceBuilder::new()
+    /// let service = ServiceBuilder::new()
     ///     .load_shed()            // needs an error type that converts into `BoxError`
     ///     .layer(BreakerLayer::on(&circuit).keep_error())
     ///     .service(service_fn(|id: u32| async move { Ok::<_, BoxError>(id) }));
     ///
-    /// circuit.set_mode(tower_recourse::breaker::Mode::ForcedOpen);
-    /// let error: BoxError = service.ready().await.unwrap().call(1).await.unwrap_err();
+    /// circuit.force_open();
+    /// let error: BoxError = service.oneshot(1).await.unwrap_err();
     /// assert!(error.is::<Rejection>());
     /// # }
     /// ```

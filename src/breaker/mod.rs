@@ -137,14 +137,10 @@
 //! because a probe may close the circuit at any moment. It is random, so that callers that were
 //! rejected together don't return together.
 //!
-//! | on the layer | a rejected call | the error type |
-//! |---|---|---|
-//! | nothing: the default | fails with [`BreakerError::Rejected`] | `BreakerError<Err>` |
-//! | [`keep_error`](BreakerLayer::keep_error) | fails with an `Err` made from the [`Rejection`] | `Err`, which implements `From<Rejection>`, as `BoxError` and `io::Error` do |
-//! | [`respond_when_open`](BreakerLayer::respond_when_open) | gets a response | `Err` |
-//! | [`wait_when_open`](BreakerLayer::wait_when_open) | waits: the service isn't ready, so that a load balancer uses others | `Err` |
-//!
-//! A [`CircuitGroup`] limits how many circuits are open.
+//! By default, a rejected call fails with [`BreakerError::Rejected`]. A layer can also keep the
+//! error type of the service: it [converts](BreakerLayer::keep_error) the rejection into that type,
+//! [makes a response](BreakerLayer::respond_when_open), or [isn't
+//! ready](BreakerLayer::wait_when_open). A [`CircuitGroup`] limits how many circuits are open.
 //!
 //! # Events
 //!
@@ -250,10 +246,9 @@
 //! # Errors
 //!
 //! By default, a call returns [`BreakerError`]: [`Rejected`](BreakerError::Rejected) if the circuit
-//! rejected the call, or [`Inner`](BreakerError::Inner) with the service's own error. Other answers
-//! to a rejection keep the service's error type: see [Rejections](#rejections). If the service
-//! returns an error from `poll_ready`, that error is the outcome of the next call. The constructors
-//! of settings return [`InvalidConfig`](crate::InvalidConfig) for numbers out of range.
+//! rejected the call, or [`Inner`](BreakerError::Inner) with the service's own error. An error of
+//! the service's `poll_ready` is the outcome of the next call. The constructors of settings return
+//! [`InvalidConfig`](crate::InvalidConfig) for numbers out of range.
 //!
 //! # Clone
 //!
