@@ -60,12 +60,12 @@ impl Verdict {
         Self::failure(FailureKind::TimedOut)
     }
 
-    /// An inner breaker rejected the call; `retry_in` is the time after which a call may be
-    /// admitted again. The request provably wasn't sent.
+    /// An inner breaker, or a limit on this side, rejected the call; `retry_in` is the time after
+    /// which a call may be admitted again. The request provably wasn't sent.
     ///
-    /// The layers of this crate recognise a rejection without the classifier. A classifier must
-    /// return this verdict for a rejection that the layers can't recognise, such as one that comes
-    /// from another task (`tower::buffer`) in a type that they can't inspect.
+    /// The layers of this crate recognise a breaker's rejection without the classifier. A
+    /// classifier must return this verdict for a rejection that the layers can't recognise, such as
+    /// one that comes from another task (`tower::buffer`) in a type that they can't inspect.
     ///
     /// A rejected attempt uses neither budget nor quota. If the attempt was made, and you treat it
     /// as a rejection because a circuit has opened meanwhile, add `.delivery(Delivery::Unknown)`.

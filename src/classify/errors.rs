@@ -62,7 +62,7 @@ use crate::Verdict;
 /// | this crate's `http::body_timeout::BodyElapsed` (feature `http`) | timed out | yes | the response's head was received |
 /// | this crate's `Rejection` (feature `breaker`) | rejected | no | the service wasn't called |
 /// | tower's timeout, `timeout::error::Elapsed` (feature `tower`) | timed out | unknown | |
-/// | tower's `load_shed::error::Overloaded` (feature `tower`) | throttled | no | shed before the service was called |
+/// | tower's `load_shed::error::Overloaded` (feature `tower`) | rejected | no | a limit on this side rejected the call, so it shows nothing about the service. A retry returns it and takes no budget, a breaker doesn't count it |
 /// | hyper-util's client, `is_connect` (feature `hyper`) | by its source | no | no connection was established |
 /// | hyper-util's client: `UserAbsoluteUriRequired`, `UserUnsupportedVersion`, `UserUnsupportedRequestMethod`; a URI that its connector doesn't accept (feature `hyper`) | neutral | | a mistake of the caller: it shows nothing about the server, and another attempt would end in the same way |
 /// | `hyper::Error`: `is_canceled`, `is_closed` (feature `hyper`) | transient | no | the connection had ended before the request was written: a stale one from a pool |

@@ -354,7 +354,7 @@ async fn towers_errors_are_recognised() {
     assert_eq!(opinion(timed.ready().await.unwrap().call(()).await.unwrap_err()), Some(Verdict::timed_out()));
 
     let overloaded = || tower::load_shed::error::Overloaded::new();
-    assert_eq!(opinion::<BoxError>(Box::new(overloaded())), Some(Verdict::throttled().delivery(Delivery::NotSent)));
-    assert_eq!(opinion(overloaded()), Some(Verdict::throttled().delivery(Delivery::NotSent)));
+    assert_eq!(opinion::<BoxError>(Box::new(overloaded())), Some(Verdict::rejected(None)));
+    assert_eq!(opinion(overloaded()), Some(Verdict::rejected(None)));
     assert_eq!(opinion(tower::timeout::error::Elapsed::new()), Some(Verdict::timed_out()));
 }

@@ -1,6 +1,6 @@
 /// How a throttled call counts: a call that ended with a failure of the kind
-/// [`Throttled`](crate::FailureKind::Throttled), such as HTTP 429, 503 with a `Retry-After`, gRPC
-/// RESOURCE_EXHAUSTED, or a full queue (`tower::load_shed`).
+/// [`Throttled`](crate::FailureKind::Throttled), such as HTTP 429, 503 with a `Retry-After`, or
+/// gRPC RESOURCE_EXHAUSTED.
 ///
 /// [`TripRule::AdaptiveThrottle`](super::TripRule::AdaptiveThrottle) always counts such a call as a
 /// request that wasn't accepted.
@@ -14,8 +14,8 @@ pub enum ThrottledCalls {
     /// - Half-open: a probe tests whether the service answers. A throttled answer
     ///   ([`Delivery::Sent`](crate::Delivery::Sent)) counts as a success of the probe, because the
     ///   same answer wouldn't open a closed circuit. If the classifier doesn't report that the
-    ///   service answered (the full queue may be on the client's side), the probe is neutral, and
-    ///   another one is admitted.
+    ///   service answered (a limit on the client's side), the probe is neutral, and another one is
+    ///   admitted.
     ///
     /// In both states the call counts in
     /// [`CircuitStats::total_neutral`](crate::breaker::CircuitStats::total_neutral), and no

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use tower::{BoxError, ServiceBuilder, load_shed::error::Overloaded};
 use tower_recourse::{
-    BreakerError, BreakerLayer, Circuit, RetryLayer, State, Verdict,
+    BreakerLayer, Circuit, RetryLayer, State, Verdict,
     testing::{EventRecorder, Script, hang, succeed, succeed_with},
 };
 
@@ -45,39 +45,54 @@ fn limited_attempts(
 type Limited = tower::load_shed::LoadShed<tower::limit::ConcurrencyLimit<Script<(), (), BoxError>>>;
 
 #[tokio::test(start_paused = true)]
-async fn a_shed_attempt_is_neutral_but_its_retry_costs_budget() {
-    let ((retry, budget), circuit) = (retry(), Circuit::new(breaker()));
-    let script = Script::new([hang::<(), BoxError>()]);
-    let (limited, mut place) = limited_attempts(&script);
-    let held = tower::Service::call(tower::ServiceExt::ready(&mut place).await.unwrap(), ());
-    let mut service = ServiceBuilder::new()
-        .layer(RetryLayer::new(retry.retries(2)))
-        .layer(BreakerLayer::on(&circuit))
-        .service(limited());
-    assert!(service.ready().await.unwrap().call(()).await.is_err());
-    assert_eq!((circuit.state(), circuit.stats().total_failures, circuit.stats().total_neutral), (State::Closed, 0, 3));
-    assert_eq!(tower_recourse::retry::Budget::stats(&*budget).granted, 2, "each retry takes a token");
-    drop(held);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_shed_attempt_costs_nothing_if_it_is_classified_as_rejected() {
+async fn a_shed_attempt_is_neutral_and_costs_no_budget() {
     let ((retry, budget), circuit) = (retry(), Circuit::new(breaker()));
     let recorder = EventRecorder::new();
     let script = Script::new([hang::<(), BoxError>()]);
     let (limited, mut place) = limited_attempts(&script);
     let held = tower::Service::call(tower::ServiceExt::ready(&mut place).await.unwrap(), ());
-    let shed = |error: &BreakerError<BoxError>| match error {
-        BreakerError::Inner(error) => error.is::<Overloaded>().then(|| Verdict::rejected(None)),
-        _ => None,
-    };
     let mut service = ServiceBuilder::new()
-        .layer(RetryLayer::new(retry.classify_errors(shed).observe(recorder.clone())))
+        .layer(RetryLayer::new(retry.retries(2).observe(recorder.clone())))
+        .layer(BreakerLayer::on(&circuit))
+        .service(limited());
+    let error = service.ready().await.unwrap().call(()).await.unwrap_err();
+    assert!(error.into_boxed().is::<Overloaded>());
+    assert_eq!(recorder.lines(), ["RetryStopped attempt=1 cause=rejected"]);
+    assert_eq!(circuit.stats().total_neutral, 1);
+    assert_untouched(&circuit, &budget);
+    drop(held);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shed_probe_frees_its_slot() {
+    let circuit = Circuit::new(breaker());
+    let script = Script::new([succeed::<(), BoxError>(())]);
+    let (limited, mut place) = limited_attempts(&script);
+    let held = tower::Service::call(tower::ServiceExt::ready(&mut place).await.unwrap(), ());
+    circuit.try_acquire().unwrap().end(Verdict::transient());
+    tokio::time::advance(secs(3_600)).await;
+    let mut service = tower::Layer::layer(&BreakerLayer::on(&circuit).keep_error(), limited());
+    assert!(service.ready().await.unwrap().call(()).await.unwrap_err().is::<Overloaded>());
+    assert_eq!(circuit.state(), State::HalfOpen);
+    held.await.unwrap();
+    service.ready().await.unwrap().call(()).await.unwrap();
+    assert_eq!(circuit.state(), State::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shed_attempt_is_retried_if_it_is_classified_as_throttled() {
+    let ((retry, budget), circuit) = (retry(), Circuit::new(breaker()));
+    let script = Script::new([hang::<(), BoxError>()]);
+    let (limited, mut place) = limited_attempts(&script);
+    let held = tower::Service::call(tower::ServiceExt::ready(&mut place).await.unwrap(), ());
+    let shed = |error: &BoxError| error.is::<Overloaded>().then(Verdict::throttled);
+    let mut service = ServiceBuilder::new()
+        .layer(RetryLayer::new(retry.retries(2).classify_errors(shed)))
         .layer(BreakerLayer::on(&circuit))
         .service(limited());
     assert!(service.ready().await.unwrap().call(()).await.is_err());
-    assert_eq!(recorder.lines(), ["RetryStopped attempt=1 cause=rejected"]);
-    assert_untouched(&circuit, &budget);
+    assert_eq!(tower_recourse::retry::Budget::stats(&*budget).granted, 2, "each retry takes a token");
+    assert_eq!((circuit.state(), circuit.stats().total_failures), (State::Closed, 0));
     drop(held);
 }
 
