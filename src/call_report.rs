@@ -114,6 +114,15 @@ impl CallReport {
         Self { failure_cause, rejection, ..self }
     }
 
+    /// Records that a breaker rejected the attempt after this one, and why none is made after it.
+    pub(crate) fn with_rejected_retry(self, reason: Option<Cause>) -> Self {
+        let failure_cause = match reason {
+            Some(Cause::Rejected { retry_in }) => Some(Cause::RetryRejected { retry_in }),
+            other => other,
+        };
+        Self { failure_cause, ..self }
+    }
+
     /// Sets whether the result contains the [`Rejection`](crate::Rejection).
     pub(crate) fn with_held_rejection(self, holds_rejection: bool) -> Self {
         Self { holds_rejection, ..self }

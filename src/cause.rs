@@ -25,6 +25,12 @@ pub enum Cause {
         /// When a call may be admitted again. `None` if that isn't known.
         retry_in: Option<Duration>,
     },
+    /// The call failed, and a breaker rejected the next attempt. The service was called, and the
+    /// result is the failure of that call; see `RetryConfig::on_rejected_retry`.
+    RetryRejected {
+        /// When a call may be admitted again. `None` if that isn't known.
+        retry_in: Option<Duration>,
+    },
     /// The retry budget had no token for another attempt.
     Budget,
     /// The deadline has passed, or the wait before the next attempt would have crossed it.
@@ -69,6 +75,7 @@ impl Cause {
             Self::Permanent => "permanent",
             Self::AttemptsExhausted { .. } => "attempts_exhausted",
             Self::Rejected { .. } => "rejected",
+            Self::RetryRejected { .. } => "retry_rejected",
             Self::Budget => "budget",
             Self::Deadline => "deadline",
             Self::RetryAfterTooLong { .. } => "retry_after_too_long",
@@ -93,6 +100,10 @@ impl fmt::Display for Cause {
                 write!(f, "the circuit rejected the call; retry in {retry_in:?}")
             }
             Self::Rejected { retry_in: None } => f.write_str("the circuit rejected the call"),
+            Self::RetryRejected { retry_in: Some(retry_in) } => {
+                write!(f, "the circuit rejected the next attempt; retry in {retry_in:?}")
+            }
+            Self::RetryRejected { retry_in: None } => f.write_str("the circuit rejected the next attempt"),
             Self::Budget => f.write_str("the retry budget is empty"),
             Self::Deadline => f.write_str("the deadline leaves no time for another attempt"),
             Self::RetryAfterTooLong { requested } => {

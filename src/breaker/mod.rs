@@ -141,6 +141,8 @@
 //! error type of the service: it [converts](BreakerLayer::keep_error) the rejection into that type,
 //! [makes a response](BreakerLayer::respond_when_open), or [isn't
 //! ready](BreakerLayer::wait_when_open). A [`CircuitGroup`] limits how many circuits are open.
+//! If the circuit opens during the attempts of a retry around it, `RetryConfig::on_rejected_retry`
+//! sets whether the caller gets the rejection or the failure before it.
 //!
 //! # Events
 //!
@@ -252,13 +254,11 @@
 //!
 //! # Clone
 //!
-//! A [`BreakerLayer`] and all its clones share one circuit. So do all services that they make, and
-//! the clones of these services.
+//! A [`BreakerLayer`], the services that it makes, and all clones of both share one circuit.
 //!
 //! # Cancel safety
 //!
-//! A call can be dropped at any time. This ends its permit; the table in [States](#states) shows
-//! the effect.
+//! A call can be dropped at any time, which ends its permit; [States](#states) shows the effect.
 
 mod admission;
 mod call;

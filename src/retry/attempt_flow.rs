@@ -9,7 +9,8 @@ use std::time::Duration;
 use tower_service::Service;
 
 use super::{
-    Decision, Policy, RequestReplay, attempt_time::attempt_deadline, budget::AnyBudget, stored_copy::StoredCopy,
+    Decision, DecisionReason, Policy, RequestReplay, attempt_time::attempt_deadline, budget::AnyBudget,
+    stored_copy::StoredCopy,
 };
 use crate::{
     Attempt, CallReport, Cause, Outcome,
@@ -79,6 +80,12 @@ pub(super) struct AttemptOutcome<Res, Err, SentReq> {
     note: Note,
     /// The policy's decision, if it has already been made.
     decision: Option<Decision>,
+    /// What the inner layers reported about a result that is kept. [`after_attempt`] sets it.
+    pub(super) report: Option<Box<CallReport>>,
+    /// The result is kept while the next attempt is made. [`after_attempt`] sets it.
+    pub(super) is_kept: bool,
+    /// A breaker rejected the attempt. [`after_attempt`] sets it.
+    pub(super) is_rejection: bool,
     /// The attempt ended before the service was called.
     pub(super) is_unsent: bool,
     /// The request of an unsent attempt, unless the attempt ended while the request was prepared.
@@ -88,7 +95,16 @@ pub(super) struct AttemptOutcome<Res, Err, SentReq> {
 impl<Res, Err, SentReq> AttemptOutcome<Res, Err, SentReq> {
     /// The call returned.
     pub(super) fn called(result: Result<Res, Err>, note: Note) -> Self {
-        Self { result, note, decision: None, is_unsent: false, request: None }
+        Self {
+            result,
+            note,
+            decision: None,
+            report: None,
+            is_kept: false,
+            is_rejection: false,
+            is_unsent: false,
+            request: None,
+        }
     }
 
     /// The call returned a result without a note, and the policy has made its decision.
@@ -152,6 +168,7 @@ where
         let result = outcome.result.as_ref();
         policy.decide(state, &seen, Outcome::new(result).with_elapsed(elapsed).with_cause(inner_cause))
     });
+    outcome.is_rejection = is_rejection(report.as_ref(), decision);
     let (delay, next) = match decision {
         Decision::Return(reason) => {
             let report = report_with(reason.cause());
@@ -169,6 +186,10 @@ where
         match outcome.request.take().or_else(|| stored.copy()) {
             Some(request) => {
                 let is_after_rejection = matches!(decision, Decision::WaitOut { .. });
+                outcome.is_kept = !outcome.is_rejection && policy.keep(outcome.result.as_ref());
+                if outcome.is_kept {
+                    outcome.report = report.map(Box::new);
+                }
                 return AfterAttempt::Repeat(NextCall { delay, attempt: next, request, is_after_rejection });
             }
             None => Cause::NotReplayable,
@@ -176,4 +197,13 @@ where
     };
     policy.not_retried(state, &seen, obstacle);
     AfterAttempt::Return(Some(report_with(Some(obstacle))))
+}
+
+/// Whether a breaker rejected the attempt, and the policy doesn't accept the rejection.
+fn is_rejection(report: Option<&CallReport>, decision: Decision) -> bool {
+    match decision {
+        Decision::Return(DecisionReason::Success | DecisionReason::Neutral) => false,
+        Decision::Return(DecisionReason::Rejected { .. }) | Decision::WaitOut { .. } => true,
+        _ => report.is_some_and(|report| report.rejection().is_some()),
+    }
 }

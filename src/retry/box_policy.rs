@@ -114,6 +114,7 @@ trait AnyPolicy<Req, Res, Err>: Send + Sync {
     fn not_retried(&self, state: &mut BoxState, attempt: &Attempt, cause: Cause);
     fn deadline(&self, state: &BoxState) -> Option<Instant>;
     fn discard(&self, outcome: Result<Res, Err>) -> Option<DrainFuture>;
+    fn keep(&self, outcome: Result<&Res, &Err>) -> bool;
     fn limits(&self) -> TimeLimits;
     fn timed_out(&self, elapsed: Elapsed) -> Option<Result<Res, Err>>;
     fn origin(&self, outcome: Result<&Res, &Err>) -> Origin;
@@ -146,6 +147,10 @@ where
 
     fn discard(&self, outcome: Result<Res, Err>) -> Option<DrainFuture> {
         self.discard(outcome)
+    }
+
+    fn keep(&self, outcome: Result<&Res, &Err>) -> bool {
+        self.keep(outcome)
     }
 
     fn limits(&self) -> TimeLimits {
@@ -190,6 +195,10 @@ impl<Req, Res, Err> Policy<Req, Res, Err> for BoxPolicy<Req, Res, Err> {
 
     fn discard(&self, outcome: Result<Res, Err>) -> Option<DrainFuture> {
         self.0.discard(outcome)
+    }
+
+    fn keep(&self, outcome: Result<&Res, &Err>) -> bool {
+        self.0.keep(outcome)
     }
 
     fn limits(&self) -> TimeLimits {

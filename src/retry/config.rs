@@ -29,6 +29,7 @@ pub(super) use settings::Settings;
 /// | [`budget`](Self::budget) | 20 % of the requests plus 10 retries per second | retries add at most that to the load of a dependency that fails |
 /// | its [initial tokens](super::TokenBucket::initial) | 100 | a burst of failures right after the start can be retried |
 /// | [`wait_out_rejections`](Self::wait_out_rejections) | of up to 250 ms, in a request's first 300 ms | without it, a breaker that opens for 100 ms fails calls that would succeed after a short wait |
+/// | [`on_rejected_retry`](Self::on_rejected_retry) | return the rejection | code that answers 503 with `Retry-After` sees every rejection, and nothing of a failed attempt is kept |
 /// | [`timeouts`](Self::timeouts) | none | the right limits depend on the call |
 /// | [`switch`](Self::switch), [`quota`](Self::quota) | none | only batch jobs and operators need them |
 /// | classifier | [`ErrorClassifier`] | an error is transient unless it is known not to be |

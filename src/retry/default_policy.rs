@@ -96,6 +96,10 @@ where
         self.classifier.discard(outcome).ok()
     }
 
+    fn keep(&self, outcome: Result<&Res, &Err>) -> bool {
+        self.settings.rejected_retry.keeps(outcome)
+    }
+
     #[inline]
     fn limits(&self) -> TimeLimits {
         self.settings.limits

@@ -7,7 +7,8 @@ use tower_service::Service;
 
 use super::{
     Policy, RequestReplay,
-    request_context::{PreAttempt, RequestContext},
+    last_outcome::LastOutcome,
+    request_context::{BeforeCall, PreAttempt, RequestContext},
     stored_copy::StoredCopy,
 };
 use crate::Attempt;
@@ -50,6 +51,12 @@ pub(super) type FutureOf<S, Source, Shared, P, Replay, Req> = ResponseFuture<
         >>::State,
         Source,
         StoredCopy<Replay, <Replay as RequestReplay<Req>>::Stored, Req>,
-        PreAttempt<<Replay as RequestReplay<Req>>::Prepare, <Replay as RequestReplay<Req>>::Request>,
+        BeforeCall<
+            PreAttempt<<Replay as RequestReplay<Req>>::Prepare, <Replay as RequestReplay<Req>>::Request>,
+            LastOutcome<
+                <S as Service<<Replay as RequestReplay<Req>>::Request>>::Response,
+                <S as Service<<Replay as RequestReplay<Req>>::Request>>::Error,
+            >,
+        >,
     >,
 >;

@@ -18,6 +18,7 @@ use super::{
     attempt_flow::{AfterAttempt, AttemptOutcome, after_attempt, budget_address, in_scopes},
     attempt_time::{begin, came_too_late, enforced_deadline, is_over, reached_limit},
     function_service::AttemptAsRequest,
+    last_outcome,
     request_flow::ATTEMPTS_PER_POLL,
     stored_copy::StoredCopy,
 };
@@ -85,6 +86,7 @@ where
 {
     let mut stored = StoredCopy::<_, _, Req>::new(AttemptAsRequest, Some(()));
     let mut attempt = first;
+    let mut last = None;
     let mut without_delay = 0;
     loop {
         let mut outcome = match result_if_too_late(&*policy, &mut attempt) {
@@ -112,14 +114,12 @@ where
             }
         };
         match after_attempt(&*policy, &mut state, &mut stored, &attempt, &mut outcome) {
-            AfterAttempt::Return(report) => {
-                result_note::forward(&outcome.result, report);
-                return outcome.result;
-            }
+            AfterAttempt::Return(report) => return last_outcome::choose(outcome, report, last),
             AfterAttempt::Repeat(next) => {
                 // Discarded before the delay, so that other requests can use what the outcome
                 // holds.
-                let discarding = policy.discard(outcome.result);
+                let discarded = last_outcome::keep(&attempt, outcome, &mut last);
+                let discarding = discarded.and_then(|outcome| policy.discard(outcome));
                 without_delay = if next.delay.is_zero() { without_delay + 1 } else { 0 };
                 wait(next.delay, discarding, without_delay == ATTEMPTS_PER_POLL).await;
                 without_delay %= ATTEMPTS_PER_POLL;

@@ -201,7 +201,9 @@
 //! classifier returns. If its `retry_in` is at most 250 ms and the wait ends within the request's
 //! first 300 ms, the layer waits it out and makes the same attempt again
 //! ([`wait_out_rejections`](RetryConfig::wait_out_rejections) has the exact rules). Any other
-//! rejection ends the request.
+//! rejection ends the request. If an attempt has failed before it,
+//! [`on_rejected_retry`](RetryConfig::on_rejected_retry) sets whether the caller gets the rejection
+//! or that failure.
 //!
 //! The layer recognises a rejection by what the result itself contains;
 //! [`classify`](crate::classify#rejections) has the list. The classifier decides about a result
@@ -256,11 +258,13 @@ mod decision;
 mod default_policy;
 mod function_service;
 pub mod future;
+mod last_outcome;
 mod layer;
 mod lending_flow;
 pub mod overrides;
 mod policy;
 pub mod quota;
+mod rejected_retry;
 mod rejection_wait;
 mod request_age;
 mod request_context;
@@ -286,6 +290,7 @@ pub use layer::RetryLayer;
 pub use overrides::{OverridablePolicy, Overridden, Override, OverrideDecision, Proposal};
 pub use policy::Policy;
 pub use quota::{QuotaExceeded, RetryQuota};
+pub use rejected_retry::RejectedRetry;
 pub use rejection_wait::RejectionWait;
 pub use request_replay::{CloneRequest, CopyWith, Deposits, PrepareResend, RequestReplay};
 pub use service::Retry;

@@ -171,6 +171,18 @@ pub trait Policy<Req, Res, Err> {
         None
     }
 
+    /// Whether to keep an outcome after which another attempt follows, instead of discarding it. If
+    /// a breaker rejects the next attempt, the request returns the kept outcome with the cause
+    /// [`RetryRejected`](Cause::RetryRejected). By default, no outcome is kept, and the request
+    /// returns the rejection.
+    ///
+    /// A kept outcome is dropped when the next attempt ends in another way. Before a further
+    /// delay, it is [discarded](Self::discard).
+    fn keep(&self, outcome: Result<&Res, &Err>) -> bool {
+        let _ = outcome;
+        false
+    }
+
     /// The time limits. It must always return the same ones. By default, there are none. A policy
     /// with limits must return an outcome from [`timed_out`](Self::timed_out).
     fn limits(&self) -> TimeLimits {

@@ -12,15 +12,15 @@ use crate::{classify::DrainFuture, cold_option::ColdOption, readiness::Readiness
 ///   policy's state for this request.
 /// - `Source` provides the service instance for later attempts.
 /// - `Stored` is the request's [`StoredCopy`](super::stored_copy::StoredCopy).
-/// - `Stage` is the request's [`PreAttempt`].
+/// - `Boxed` is the request's [`BeforeCall`].
 ///
 /// `pub`, since it is a part of a public future's type; not reachable from outside.
-pub struct RequestContext<P, Shared, State, Source, Stored, Stage> {
+pub struct RequestContext<P, Shared, State, Source, Stored, Boxed> {
     pub(super) policy: ArcShard<P, Shared>,
     pub(super) state: State,
     pub(super) instance: Source,
     pub(super) stored: Stored,
-    pub(super) pre_attempt: ColdOption<Pin<Box<Stage>>>,
+    pub(super) pre_attempt: ColdOption<Pin<Box<Boxed>>>,
 }
 
 pin_project! {
@@ -46,8 +46,8 @@ pin_project! {
 }
 
 impl<Prepare, SentReq> PreAttempt<Prepare, SentReq> {
-    pub(super) fn boxed(self) -> ColdOption<Pin<Box<Self>>> {
-        Some(Box::pin(self)).into()
+    pub(super) fn boxed<Last>(self) -> ColdOption<Pin<Box<BeforeCall<Self, Last>>>> {
+        Some(Box::pin(BeforeCall { stage: self, last: None })).into()
     }
 
     /// Ends the stage. Returns the request, unless it is being prepared.
@@ -61,13 +61,38 @@ impl<Prepare, SentReq> PreAttempt<Prepare, SentReq> {
     }
 }
 
-impl<P, Shared, State, Source, Stored, Prepare, SentReq>
-    RequestContext<P, Shared, State, Source, Stored, PreAttempt<Prepare, SentReq>>
+pin_project! {
+    /// What only a request needs that has a stage before a call.
+    pub struct BeforeCall<Stage, Last> {
+        #[pin]
+        stage: Stage,
+        // The outcome before the current attempt, if the policy keeps it.
+        last: Option<Box<Last>>,
+    }
+}
+
+impl<Stage, Last> BeforeCall<Stage, Last> {
+    pub(super) fn stage(self: Pin<&mut Self>) -> Pin<&mut Stage> {
+        self.project().stage
+    }
+}
+
+impl<P, Shared, State, Source, Stored, Stage, Last>
+    RequestContext<P, Shared, State, Source, Stored, BeforeCall<Stage, Last>>
 {
-    pub(super) fn set_pre_attempt(&mut self, stage: PreAttempt<Prepare, SentReq>) {
+    pub(super) fn take_last(&mut self) -> Option<Box<Last>> {
+        self.pre_attempt.as_mut()?.as_mut().project().last.take()
+    }
+
+    /// Begins the delay before an attempt. `last` is the outcome before it.
+    pub(super) fn set_waiting(&mut self, waiting: Stage, last: Option<Box<Last>>) {
         match self.pre_attempt.as_mut() {
-            Some(boxed) => boxed.set(stage),
-            None => self.pre_attempt = stage.boxed(),
+            Some(boxed) => {
+                let mut boxed = boxed.as_mut().project();
+                boxed.stage.set(waiting);
+                *boxed.last = last;
+            }
+            None => self.pre_attempt = Some(Box::pin(BeforeCall { stage: waiting, last })).into(),
         }
     }
 }

@@ -17,6 +17,7 @@ use super::{
     attempt_flow::{AfterAttempt, AttemptOutcome, after_attempt, in_attempt, send},
     attempt_time::{attempt_deadline, begin, enforced_deadline, is_over, reached_limit},
     future::FutureOf,
+    last_outcome,
     request_context::{PreAttempt, PreAttemptProj, RequestContext},
     spare_instance::InstanceSource,
 };
@@ -144,7 +145,7 @@ where
     fn poll_pre_attempt(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<OutcomeOf<S, Replay::Request>>> {
         let mut this = self.as_mut().project();
         let RequestContext { policy, state, instance, stored, pre_attempt } = this.context.get_mut();
-        let mut stage = pre_attempt.as_mut().expect(POLLED_AFTER_COMPLETION).as_mut();
+        let mut stage = pre_attempt.as_mut().expect(POLLED_AFTER_COMPLETION).as_mut().stage();
         match stage.as_mut().project() {
             PreAttemptProj::NotBegun { readiness, .. } => {
                 // `None`: the request was made after its deadline, or the error belongs to another
@@ -236,7 +237,7 @@ where
         // cancelled.
         let request = timeout_scope::end(this.attempt.scope(), || {
             call.set(None);
-            context.pre_attempt.as_mut()?.as_mut().take_request()
+            context.pre_attempt.as_mut()?.as_mut().stage().take_request()
         });
         Poll::Ready(Some(match is_called {
             true => AttemptOutcome::called(result, Note::NONE),
@@ -260,8 +261,7 @@ where
             AfterAttempt::Return(report) => {
                 // The note is written last, since the drop of the call may write notes, too.
                 call.set(None);
-                result_note::forward(&outcome.result, report);
-                Some(outcome.result)
+                Some(last_outcome::choose(outcome, report, context.take_last()))
             }
             AfterAttempt::Repeat(next) => {
                 if next.is_after_rejection && !outcome.is_unsent {
@@ -271,8 +271,10 @@ where
                 }
                 // Discarded before the delay, so that other requests can use what the outcome and
                 // the call hold.
-                let discarding = context.policy.discard(outcome.result);
-                context.set_pre_attempt(PreAttempt::Waiting { discarding, request: next.request });
+                let mut last = context.take_last();
+                let discarded = last_outcome::keep(this.attempt, outcome, &mut last);
+                let discarding = discarded.and_then(|outcome| context.policy.discard(outcome));
+                context.set_waiting(PreAttempt::Waiting { discarding, request: next.request }, last);
                 call.set(None);
                 *this.attempt = next.attempt;
                 this.timer.set((next.delay > Duration::ZERO).then(|| sleep(next.delay)));

@@ -5,6 +5,7 @@ use super::{
     attempt_flow::{AfterAttempt, AttemptOutcome, after_attempt, in_attempt},
     attempt_time::{begin, came_too_late, first_attempt, is_over, reached_limit},
     function_service::AttemptAsRequest,
+    last_outcome,
     stored_copy::StoredCopy,
 };
 use crate::{Attempt, call_context::result_note, time::thread_sleep};
@@ -56,6 +57,7 @@ impl<P, Replay> RetryLayer<P, Replay> {
         let mut state = policy.start(request);
         let mut stored = StoredCopy::<_, _, Req>::new(AttemptAsRequest, Some(()));
         let mut attempt = first_attempt(policy, &state, true).of_function();
+        let mut last = None;
         loop {
             let mut outcome = match result_if_too_late(policy, &attempt) {
                 Some(result) => AttemptOutcome::unsent(result, None),
@@ -68,14 +70,11 @@ impl<P, Replay> RetryLayer<P, Replay> {
                 }
             };
             match after_attempt(policy, &mut state, &mut stored, &attempt, &mut outcome) {
-                AfterAttempt::Return(report) => {
-                    result_note::forward(&outcome.result, report);
-                    return outcome.result;
-                }
+                AfterAttempt::Return(report) => return last_outcome::choose(outcome, report, last),
                 AfterAttempt::Repeat(next) => {
                     // The outcome is dropped before the delay, so that other requests can use what
                     // the outcome holds.
-                    drop(outcome);
+                    drop(last_outcome::keep(&attempt, outcome, &mut last));
                     thread_sleep(next.delay);
                     attempt = begin(next.attempt);
                 }

@@ -13,7 +13,7 @@ use tower_recourse::{
     breaker::{OpenDuration, TripRule},
     grpc::{StatusClassifier, Unavailable},
     http::rejection,
-    retry::{Backoff, RejectionWait},
+    retry::{Backoff, RejectedRetry, RejectionWait},
 };
 
 use crate::{answers, gaps, request};
@@ -73,6 +73,21 @@ async fn a_rejected_retry_waits_and_stays_the_same_attempt() {
     assert_eq!((status.as_str(), circuit.stats().total_rejected), ("0", 1));
     assert!((110 * MS..=202 * MS).contains(&took) && gaps(&log).len() == 1, "{took:?}");
     assert_eq!(log.lock().unwrap()[1].1["grpc-previous-rpc-attempts"], "1");
+}
+
+/// The breaker rejects the second attempt with a marked UNAVAILABLE.
+#[tokio::test(start_paused = true)]
+async fn a_rejected_retry_returns_the_last_response() {
+    for (setting, is_rejection) in [(RejectedRetry::ReturnRejection, true), (RejectedRetry::ReturnLastOutcome, false)] {
+        let (log, service) = answers(&[&[("grpc-status", "14"), ("x-from", "server")]]);
+        let retry = RetryConfig::grpc().backoff(Backoff::none()).on_rejected_retry(setting).without_observers();
+        let breaker = BreakerLayer::new(breaker(10_000 * MS)).on_rejection(Unavailable);
+        let stack = RetryLayer::new(retry).layer(breaker.layer(service));
+        let response = stack.oneshot(request("/greeter/Greet")).await.unwrap();
+        assert_eq!(rejection(&response).is_some(), is_rejection);
+        assert_eq!(response.headers().contains_key("x-from"), !is_rejection);
+        assert_eq!(log.lock().unwrap().len(), 1);
+    }
 }
 
 #[tokio::test(start_paused = true)]

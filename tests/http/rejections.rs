@@ -12,7 +12,7 @@ use tower_recourse::{
     BreakerConfig, BreakerLayer, CallReport, Circuit, Rejection, RetryConfig, RetryLayer, State,
     breaker::{OpenDuration, TripRule},
     http::{ReportExtensionLayer, StatusClassifier, Unavailable, mark_rejection, rejection},
-    retry::{Backoff, RejectionWait},
+    retry::{Backoff, RejectedRetry, RejectionWait},
 };
 
 use crate::{Answer, Scripted, empty_response, status};
@@ -116,6 +116,32 @@ async fn a_rejected_retry_waits_and_stays_the_same_attempt() {
     assert_eq!((server.calls(), circuit.stats().total_rejected), (2, 1));
     let gap = server.first_gap().unwrap();
     assert!((110 * MS..=202 * MS).contains(&gap), "{gap:?}");
+}
+
+/// The retry's first failure opens the circuit, and the breaker rejects the second attempt with a
+/// marked 503.
+#[tokio::test(start_paused = true)]
+async fn a_rejected_retry_returns_the_last_response() {
+    for (setting, expected, cause, attempts) in [
+        (RejectedRetry::ReturnLastError, 503, "rejected", 2),
+        (RejectedRetry::ReturnLastOutcome, 502, "retry_rejected", 1),
+    ] {
+        let circuit = Circuit::new(breaker(10_000 * MS));
+        let server = Scripted::new(|_| empty_response(502));
+        let retry = RetryConfig::http().backoff(Backoff::none()).without_observers();
+        let stack = ServiceBuilder::new()
+            .layer(ReportExtensionLayer)
+            .layer(RetryLayer::new(retry.on_rejected_retry(setting)))
+            .layer(BreakerLayer::on(&circuit).on_rejection(Unavailable))
+            .service(server.service());
+        let get = Request::get("/").body(Full::<Bytes>::default()).unwrap();
+        let response = stack.oneshot(get).await.unwrap();
+        let report = response.extensions().get::<CallReport>().unwrap();
+        assert_eq!((response.status().as_u16(), report.attempts()), (expected, attempts));
+        assert_eq!(report.cause().unwrap().label(), cause);
+        assert_eq!(rejection(&response).is_some(), expected == 503);
+        assert_eq!(server.calls(), 1);
+    }
 }
 
 #[cfg(feature = "keyed")]

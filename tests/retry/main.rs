@@ -14,6 +14,7 @@ mod properties;
 mod quota;
 mod quota_refunds;
 mod readiness;
+mod rejected_retries;
 mod rejections;
 mod request_budget;
 mod reservations;

@@ -320,6 +320,11 @@ impl Policy<u32, String, fmt::Error> for Logging {
         None
     }
 
+    fn keep(&self, _: Result<&String, &fmt::Error>) -> bool {
+        self.log("keep");
+        false
+    }
+
     fn limits(&self) -> TimeLimits {
         TimeLimits { attempt: Some(Duration::from_secs(1)), total: Some(Duration::from_secs(9)) }
     }
@@ -346,6 +351,7 @@ async fn a_boxed_policy_calls_each_method() {
         "attempt",
         "timed_out",
         "decide",
+        "keep",
         "discard",
         "attempt",
         "timed_out",

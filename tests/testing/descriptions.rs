@@ -9,7 +9,8 @@ use tower_recourse::{
         TripRule, Window, WindowStats,
     },
     retry::{
-        Backoff, CostBucket, Jitter, RejectionWait, RetryQuota, RetrySwitch, RetryThrottle, Timeouts, TokenBucket,
+        Backoff, CostBucket, Jitter, RejectedRetry, RejectionWait, RetryQuota, RetrySwitch, RetryThrottle, Timeouts,
+        TokenBucket,
     },
     time::ManualClock,
 };
@@ -28,6 +29,7 @@ fn every_setting_of_a_retry_is_described() {
         .max_retry_after(secs(60))
         .retry_after_jitter(Ratio::new(0.0).unwrap())
         .wait_out_rejections(RejectionWait::NONE)
+        .on_rejected_retry(RejectedRetry::ReturnLastOutcome)
         .timeouts(Timeouts::attempt(secs(1)).total(secs(9)).on_timeout(|_: Elapsed| Err::<(), _>("late")))
         .budget(CostBucket::default())
         .without_deposits()
@@ -45,6 +47,7 @@ throttled_backoff: none
 max_retry_after: 60s
 retry_after_jitter: 0 %
 wait_out_rejections: none
+on_rejected_retry: return the last outcome
 attempt_timeout: 1s
 total_timeout: 9s
 timeout_outcome: TimeoutWith

@@ -18,6 +18,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// max_retry_after: 30s
     /// retry_after_jitter: 20 %
     /// wait_out_rejections: up to 250ms in the first 300ms
+    /// on_rejected_retry: return the rejection
     /// attempt_timeout: none
     /// total_timeout: none
     /// timeout_outcome: NoTimeouts
@@ -49,6 +50,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
             max_retry_after,
             retry_after_jitter,
             rejection_wait,
+            rejected_retry,
             limits: TimeLimits { attempt, total },
             observers,
             seed,
@@ -66,6 +68,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         described.add_time("max_retry_after", *max_retry_after);
         described.add("retry_after_jitter", retry_after_jitter);
         described.add("wait_out_rejections", rejection_wait);
+        described.add("on_rejected_retry", rejected_retry);
         described.add_optional_time("attempt_timeout", *attempt);
         described.add_optional_time("total_timeout", *total);
         described.add("timeout_outcome", type_name::<Timeout>());

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::super::{
-    Backoff, Budget, RejectionWait, RetryConfig, RetryQuota, RetrySwitch, Timeouts, budget::AnyBudget,
+    Backoff, Budget, RejectedRetry, RejectionWait, RetryConfig, RetryQuota, RetrySwitch, Timeouts, budget::AnyBudget,
     quota::KeyedQuota,
 };
 use crate::{Name, Ratio, observe::Observer};
@@ -234,6 +234,47 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// have a fallback and need its response at once. [`RejectionWait::NONE`] turns it off.
     pub fn wait_out_rejections(mut self, wait: RejectionWait) -> Self {
         self.settings.rejection_wait = wait;
+        self
+    }
+
+    /// What the caller gets if an attempt has failed and an inner breaker then rejects the next
+    /// one. Default: the rejection, so that code which turns a rejection into a 503 with
+    /// `Retry-After` sees every rejection, and the request keeps nothing of a failed attempt.
+    ///
+    /// With [`ReturnLastError`](RejectedRetry::ReturnLastError) and
+    /// [`ReturnLastOutcome`](RejectedRetry::ReturnLastOutcome), the caller gets the failure before
+    /// the rejection. The [report](crate::report) and an outer fallback then get the cause
+    /// [`RetryRejected`](crate::Cause::RetryRejected), with the time after which the circuit may
+    /// admit a call. Outer layers classify the failure as any other, and don't treat it as a
+    /// rejection. The report counts the attempts up to the failure. The event `RetryStopped` has
+    /// the cause [`Rejected`](crate::Cause::Rejected) with every setting.
+    ///
+    /// Rejections that are [waited out](Self::wait_out_rejections) come first: the setting applies
+    /// to the rejection that ends the request. A first attempt that is rejected returns its
+    /// rejection, since there is no other outcome.
+    ///
+    /// ```
+    /// # #[cfg(feature = "breaker")] {
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// use std::io::{Error, ErrorKind};
+    /// use tower_recourse::{
+    ///     BreakerConfig, Cause, Circuit, RetryConfig, RetryLayer, breaker::TripRule, report::with_report,
+    ///     retry::RejectedRetry,
+    /// };
+    ///
+    /// let circuit = Circuit::new(BreakerConfig::default().open_when(TripRule::consecutive(1).unwrap()));
+    /// let retry = RetryLayer::new(RetryConfig::default().on_rejected_retry(RejectedRetry::ReturnLastError));
+    ///
+    /// let refused = || async { Err::<(), _>(Error::from(ErrorKind::ConnectionRefused)) };
+    /// let failed = with_report(retry.run(|_| circuit.call(refused))).await.unwrap_err();
+    /// assert_eq!(failed.error.into_inner().unwrap().kind(), ErrorKind::ConnectionRefused);
+    /// assert!(matches!(failed.report.cause(), Some(Cause::RetryRejected { .. })));
+    /// # }
+    /// # main() }
+    /// ```
+    pub fn on_rejected_retry(mut self, rejected_retry: RejectedRetry) -> Self {
+        self.settings.rejected_retry = rejected_retry;
         self
     }
 

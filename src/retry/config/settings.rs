@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::super::{
-    Backoff, Jitter, RejectionWait, RetryQuota, RetrySwitch, TimeLimits,
+    Backoff, Jitter, RejectedRetry, RejectionWait, RetryQuota, RetrySwitch, TimeLimits,
     budget::{AnyBudget, TokenBucket},
 };
 use crate::{Name, Ratio, observe::Observers, random};
@@ -33,6 +33,7 @@ pub(in crate::retry) struct Settings {
     pub(in crate::retry) max_retry_after: Duration,
     pub(in crate::retry) retry_after_jitter: Ratio,
     pub(in crate::retry) rejection_wait: RejectionWait,
+    pub(in crate::retry) rejected_retry: RejectedRetry,
     pub(in crate::retry) limits: TimeLimits,
     pub(in crate::retry) observers: Observers,
     pub(in crate::retry) seed: u64,
@@ -61,6 +62,7 @@ impl Default for Settings {
             max_retry_after: Duration::from_secs(30),
             retry_after_jitter: Ratio::new(0.2).expect("0.2 is a ratio"),
             rejection_wait: RejectionWait::default(),
+            rejected_retry: RejectedRetry::default(),
             limits: TimeLimits::default(),
             observers: Observers::default(),
             seed: random::fresh_seed(),

@@ -116,6 +116,10 @@ where
         self.policy.discard(outcome)
     }
 
+    fn keep(&self, outcome: Result<&Res, &Err>) -> bool {
+        self.policy.keep(outcome)
+    }
+
     fn limits(&self) -> TimeLimits {
         self.policy.limits()
     }
