@@ -260,12 +260,12 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// use std::io::{Error, ErrorKind};
     /// use tower_recourse::{
     ///     BreakerConfig, Cause, Circuit, RetryConfig, RetryLayer, breaker::TripRule, report::with_report,
-    ///     retry::RejectedRetry,
+    ///     retry::{Backoff, RejectedRetry},
     /// };
     ///
     /// let circuit = Circuit::new(BreakerConfig::default().open_when(TripRule::consecutive(1).unwrap()));
-    /// let retry = RetryLayer::new(RetryConfig::default().on_rejected_retry(RejectedRetry::ReturnLastError));
-    ///
+    /// let config = RetryConfig::default().backoff(Backoff::none()).on_rejected_retry(RejectedRetry::ReturnLastError);
+    /// let retry = RetryLayer::new(config);
     /// let refused = || async { Err::<(), _>(Error::from(ErrorKind::ConnectionRefused)) };
     /// let failed = with_report(retry.run(|_| circuit.call(refused))).await.unwrap_err();
     /// assert_eq!(failed.error.into_inner().unwrap().kind(), ErrorKind::ConnectionRefused);
