@@ -38,7 +38,9 @@ pub enum EventMeaning {
     KeepAlive,
     /// The first event of the answer. The response is returned, and isn't retried after that.
     Answer,
-    /// The call has failed. The HTTP classifiers return this verdict for the response.
+    /// The call has failed. The HTTP classifiers return this verdict for the response. A breaker
+    /// counts a permanent failure as unhealthy, unless the verdict states its
+    /// [health](Verdict::health).
     Failure(Verdict),
 }
 

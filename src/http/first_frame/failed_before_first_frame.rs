@@ -35,6 +35,6 @@ impl FailedBeforeFirstFrame {
 
     /// The first event reports a failure with this verdict.
     pub(in crate::http) fn with_verdict(verdict: Verdict) -> Self {
-        Self { verdict }
+        Self { verdict: verdict.unhealthy_if_permanent() }
     }
 }
