@@ -108,6 +108,7 @@
 mod attempt;
 #[cfg(feature = "http")]
 mod body_elapsed;
+mod boxed_error;
 mod call_report;
 mod cause;
 mod description;
@@ -201,6 +202,7 @@ mod sync;
 pub mod time;
 
 pub use attempt::Attempt;
+pub use boxed_error::IntoBoxError;
 #[cfg(feature = "breaker")]
 pub use breaker::{BreakerConfig, BreakerError, BreakerLayer, Circuit, Rejection, State};
 pub use call_report::CallReport;

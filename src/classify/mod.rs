@@ -239,6 +239,7 @@
 mod boxed;
 mod chain;
 mod classifier;
+mod conflict;
 #[cfg(feature = "breaker")]
 mod error_readers;
 mod errors;
@@ -267,6 +268,7 @@ pub use chain::{Chain, Or, Otherwise, Refine, first};
 #[cfg(feature = "breaker")]
 pub use classifier::RejectionMark;
 pub use classifier::{Classifier, DrainFuture};
+pub use conflict::ConflictClassifier;
 pub use errors::ErrorClassifier;
 pub use from_fn::{ClassifierFn, ErrorClassifierFn, MemoClassifierFn, errors, outcomes, with_memo};
 pub use idempotent::IdempotencyCheck;

@@ -218,7 +218,7 @@ impl<B, C, Merge> FallbackLayer<B, C, Merge> {
         FallbackLayer { backup: self.backup, classifier: self.classifier, merge, reporter: self.reporter }
     }
 
-    /// Adds an observer.
+    /// Adds an observer. State the type of a closure's argument: `|event: &Event<'_>| …`.
     pub fn observe(mut self, observer: impl Observer) -> Self {
         Arc::make_mut(&mut self.reporter).observers.add(observer);
         self

@@ -78,6 +78,11 @@ pub enum Event<'a> {
         /// The circuit's name.
         name: &'a Name,
         /// How long it stays open; `Duration::MAX` if it stays open until it is reset.
+        ///
+        /// Zero if the open time is over already: a probe of [`Probes::trickle`] failed after the
+        /// end of its interval. The next call is a probe.
+        ///
+        /// [`Probes::trickle`]: crate::breaker::Probes::trickle
         open_for: Duration,
         /// How often it has opened without closing in between: 1 is the first time; 0 if it was
         /// forced open.

@@ -75,6 +75,7 @@ impl fmt::Display for Event<'_> {
             Event::CircuitOpened { open_for, openings_in_a_row, failures_in_a_row, calls, failures, slow, .. } => {
                 match open_for {
                     Duration::MAX => f.write_str(" open_for=until_reset")?,
+                    Duration::ZERO => f.write_str(" open_for=until_next_call")?,
                     time => write!(f, " open_for={time:?}")?,
                 }
                 write!(f, " openings_in_a_row={openings_in_a_row} failures_in_a_row={failures_in_a_row}")?;

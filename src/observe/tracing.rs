@@ -26,12 +26,17 @@ use crate::{Cause, sanitize::name_str};
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TracingObserver;
 
-/// Shows `until reset` in place of a duration for a circuit that stays open until it is reset.
+/// Shows `until reset` in place of a duration for a circuit that stays open until it is reset, and
+/// `until the next call` if the open time is over already.
 struct ShownOpenTime(Duration);
 
 impl fmt::Debug for ShownOpenTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 == Duration::MAX { f.write_str("until reset") } else { self.0.fmt(f) }
+        match self.0 {
+            Duration::MAX => f.write_str("until reset"),
+            Duration::ZERO => f.write_str("until the next call"),
+            time => time.fmt(f),
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{Attempt, time::Instant};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't store a `{Req}` for another attempt",
     label = "this request can't be sent twice",
-    note = "by default, requests are cloned: implement `Clone` for `{Req}`",
+    note = "by default, requests are cloned: implement `Clone` for `{Req}`, or add the bound `{Req}: Clone` if it is a type parameter",
     note = "or copy it with a function: `RetryLayer::new(…).copy_request_with(|request: &{Req}| -> Option<{Req}> {{ … }})`"
 )]
 pub trait RequestReplay<Req> {

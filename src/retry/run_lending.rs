@@ -138,6 +138,7 @@ impl<P, Replay> RetryLayer<P, Replay> {
     ///
     /// Same as [`run`](Self::run). If an attempt is dropped, because its time is over or because
     /// this future is dropped, the value stays as the attempt has left it.
+    #[doc(alias = "run_mut")]
     pub fn run_with<'a, T, F, Res, Err, State>(
         &self,
         value: &'a mut T,

@@ -81,10 +81,12 @@ fn a_failed_probe_opens_until_its_interval_ends() {
 
 #[test]
 fn a_probe_that_fails_after_its_interval_is_followed_at_once() {
-    let (circuit, clock) = ready_to_probe(trickling());
+    let events = EventLog::default();
+    let (circuit, clock) = ready_to_probe(trickling().observe(events.observer()));
     let probe = circuit.try_acquire().unwrap();
     clock.advance(secs(5));
     probe.failure();
+    assert!(events.last_has(&["CircuitOpened", "open_for: 0ns", "openings_in_a_row: 2"]));
     let next = circuit.try_acquire().unwrap();
     assert!(circuit.try_acquire().is_err());
     next.success();

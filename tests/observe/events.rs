@@ -309,3 +309,33 @@ fn a_circuit_opened_by_hand_reports_no_failures() {
     let opened = log.take().into_iter().find(|event| event.starts_with("CircuitOpened")).unwrap();
     assert!(opened.ends_with("failures_in_a_row: 0, calls: 0, failures: 0, slow: 0 }"), "{opened}");
 }
+
+#[test]
+fn layers_can_share_an_observer_in_an_arc() {
+    let log = Arc::new(Log::default());
+    let circuit = Circuit::new(BreakerConfig::default().without_observers().name("db").observe(log.clone()));
+    circuit.try_acquire().unwrap().failure();
+    assert_eq!(log.take(), [r#"CallFailed { name: "db" }"#]);
+
+    let observer: Arc<dyn Observer> = log.clone();
+    let circuit = Circuit::new(BreakerConfig::default().without_observers().name("cache").observe(observer));
+    circuit.try_acquire().unwrap().failure();
+    assert_eq!(log.take(), [r#"CallFailed { name: "cache" }"#]);
+}
+
+#[test]
+fn an_open_time_that_is_over_is_shown_as_such() {
+    let name = "db".into();
+    let opened = |open_for| Event::CircuitOpened {
+        name: &name,
+        open_for,
+        openings_in_a_row: 2,
+        failures_in_a_row: 0,
+        calls: 1,
+        failures: 1,
+        slow: 0,
+    };
+    let shown = |open_for| opened(open_for).to_string();
+    assert!(shown(Duration::ZERO).starts_with("CircuitOpened open_for=until_next_call openings_in_a_row=2"));
+    assert!(shown(Duration::MAX).starts_with("CircuitOpened open_for=until_reset openings_in_a_row=2"));
+}

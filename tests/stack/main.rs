@@ -1,5 +1,6 @@
 //! Tests of whole stacks: nested layers, on several tasks and threads.
 
+mod boxed_errors;
 mod call_isolation;
 mod call_report;
 mod cancellation;

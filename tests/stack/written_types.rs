@@ -15,7 +15,7 @@ use tower_recourse::{
     Attempt, BreakerConfig, BreakerError, BreakerLayer, Cause, Circuit, Classifier, Elapsed, FallbackLayer, Outcome,
     RetryConfig, RetryLayer, State, Verdict,
     breaker::{Breaker, CircuitHandle, Mode, OpenDuration, TripRule},
-    classify::{BoxClassifier, DrainFuture, ErrorClassifier, Origin, RejectionMark},
+    classify::{BoxClassifier, ConflictClassifier, DrainFuture, ErrorClassifier, Origin, RejectionMark},
     fallback::{Fallback, Value},
     retry::{
         Backoff, BoxPolicy, CopyWith, Decision, DecisionReason, Policy, Retry, RetryQuota, TimeLimits, TimeoutWith,
@@ -376,4 +376,44 @@ async fn a_boxed_policy_shares_the_budget_of_its_layer() {
     assert_eq!(attempts.swap(0, Ordering::Relaxed), 2);
     assert!(layer.run(fail).await.is_err());
     assert_eq!(attempts.load(Ordering::Relaxed), 1);
+}
+
+type IsConflict = fn(&io::Error) -> bool;
+
+/// A retry of transactions, whatever their results.
+struct Bank {
+    retry: RetryLayer<RetryConfig<ConflictClassifier<IsConflict, io::Error>>>,
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_field_retries_transactions_with_several_results() {
+    let is_conflict: IsConflict = |error| error.kind() == io::ErrorKind::ResourceBusy;
+    let bank = Bank { retry: RetryLayer::new(RetryConfig::transactions(is_conflict).without_observers()) };
+    let conflict = || io::Error::from(io::ErrorKind::ResourceBusy);
+    let transfer = async |attempt: Attempt| if attempt.number() < 3 { Err(conflict()) } else { Ok(()) };
+    bank.retry.run_lending(transfer).await.unwrap();
+    let balance = async |attempt: Attempt| if attempt.number() < 3 { Err(conflict()) } else { Ok(500) };
+    assert_eq!(bank.retry.run_lending(balance).await.unwrap(), 500);
+
+    let attempts = AtomicU32::new(0);
+    let fails = bank.retry.run_lending(async |_| {
+        attempts.fetch_add(1, Ordering::Relaxed);
+        Err::<(), _>(io::Error::from(io::ErrorKind::TimedOut))
+    });
+    assert!(fails.await.is_err());
+    assert_eq!(attempts.load(Ordering::Relaxed), 1, "no conflict");
+}
+
+#[test]
+fn a_conflict_classifier_reads_through_a_breaker() {
+    let classifier = ConflictClassifier::new(|error: &io::Error| error.kind() == io::ErrorKind::ResourceBusy);
+    let classify = |error| Classifier::<(), (), _>::classify(&classifier, &(), Err(&BreakerError::Inner(error)));
+    assert_eq!(classify(io::ErrorKind::ResourceBusy.into()), Verdict::transient());
+    assert_eq!(classify(io::ErrorKind::TimedOut.into()), Verdict::permanent());
+    let circuit = Circuit::new(BreakerConfig::default().without_observers());
+    circuit.force_open();
+    let rejection = circuit.try_acquire().unwrap_err();
+    let retry_in = rejection.retry_in();
+    let outcome = Err(&BreakerError::<io::Error>::Rejected(rejection));
+    assert_eq!(Classifier::<(), (), _>::classify(&classifier, &(), outcome), Verdict::rejected(retry_in));
 }

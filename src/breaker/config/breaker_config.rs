@@ -106,7 +106,8 @@ impl Default for BreakerConfig {
 }
 
 impl<C> BreakerConfig<C> {
-    /// Sets the name in events, rejections and stats. The default is `breaker`.
+    /// Sets the name in events, rejections and stats. The default is `breaker`; in a preset, the
+    /// preset's name: `http`, `grpc`, `reqwest`.
     pub fn name(mut self, name: impl Into<Name>) -> Self {
         self.settings().name = name.into();
         self
@@ -254,7 +255,8 @@ impl<C> BreakerConfig<C> {
         self
     }
 
-    /// Adds an observer of the breaker's events.
+    /// Adds an observer of the breaker's events. State the type of a closure's argument:
+    /// `|event: &Event<'_>| …`.
     pub fn observe(mut self, observer: impl Observer) -> Self {
         self.settings().observers.add(observer);
         self

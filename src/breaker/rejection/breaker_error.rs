@@ -1,7 +1,10 @@
 use std::{error::Error, fmt};
 
 use super::Rejection;
-use crate::Elapsed;
+use crate::{
+    Elapsed,
+    boxed_error::{IntoBoxError, WrapBoxError},
+};
 
 /// The error of a service behind a breaker.
 ///
@@ -60,19 +63,35 @@ impl<Err: From<Rejection>> BreakerError<Err> {
     }
 }
 
-impl<Err: Into<BoxError>> BreakerError<Err> {
-    /// Converts into tower's boxed error.
+impl<Err> BreakerError<Err> {
+    /// Converts into tower's boxed error: the rejection, or the inner error.
     ///
     /// `BreakerError<BoxError>` implements neither `Error`, because a boxed error doesn't, nor
     /// `Into<BoxError>`, because Rust forbids an implementation beside the standard library's. So
     /// `?` doesn't convert it, and `load_shed`, `timeout` and `buffer` of tower don't accept it.
     /// [`BreakerLayer::keep_error`](crate::BreakerLayer::keep_error) avoids this type. Elsewhere,
-    /// use `.map_err(BreakerError::into_boxed)`.
-    pub fn into_boxed(self) -> BoxError {
+    /// use `.map_err(BreakerError::into_boxed)`, or around a fallback
+    /// [`FallbackError::into_boxed`](crate::FallbackError::into_boxed).
+    pub fn into_boxed<Kind>(self) -> BoxError
+    where
+        Err: IntoBoxError<Kind>,
+    {
         match self {
             Self::Rejected(rejection) => Box::new(rejection),
-            Self::Inner(error) => error.into(),
+            Self::Inner(error) => error.into_box_error(),
         }
+    }
+}
+
+impl WrapBoxError for BreakerError<BoxError> {
+    fn unwrap_boxed(self) -> BoxError {
+        self.into_boxed()
+    }
+}
+
+impl<Err: WrapBoxError> WrapBoxError for BreakerError<Err> {
+    fn unwrap_boxed(self) -> BoxError {
+        self.into_boxed()
     }
 }
 

@@ -102,7 +102,7 @@ impl<Res: Clone, Key, C> LastGoodLayer<Res, Key, C> {
         self
     }
 
-    /// Adds an observer.
+    /// Adds an observer. State the type of a closure's argument: `|event: &Event<'_>| …`.
     pub fn observe(mut self, observer: impl Observer) -> Self {
         self.fallback = self.fallback.observe(observer);
         self

@@ -9,7 +9,7 @@ use super::super::{
 use crate::{Name, Ratio, observe::Observer};
 
 impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
-    /// The name in events. Default: `retry`.
+    /// The name in events. Default: `retry`, or the name of the preset, such as `transactions`.
     pub fn name(mut self, name: impl Into<Name>) -> Self {
         self.settings.name = name.into();
         self
@@ -278,7 +278,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         self
     }
 
-    /// Adds an observer of the events. It is called by the task that makes the request.
+    /// Adds an observer, called by the task of the request. A closure: `|event: &Event<'_>| …`.
     pub fn observe(mut self, observer: impl Observer) -> Self {
         self.settings.observers.add(observer);
         self

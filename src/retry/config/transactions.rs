@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::{Backoff, Jitter, RetryConfig};
-use crate::{Verdict, classify::ErrorClassifierFn};
+use crate::classify::ConflictClassifier;
 
 impl RetryConfig {
     /// Retries database transactions that conflict with each other. `is_conflict` returns `true`
@@ -16,6 +16,7 @@ impl RetryConfig {
     /// | backoff | 5 ms doubling to 500 ms, full jitter | a conflict is over when the other transaction ends; the jitter separates the two |
     /// | budget | none | a conflict says nothing about the database's health, and only retries resolve it |
     /// | classifier | `is_conflict` | the database has undone the transaction, so it may run again |
+    /// | name | `transactions` | so that events don't mix with those of the default name, `retry` |
     ///
     /// The function that you [`run`](super::super::RetryLayer::run) must make the whole
     /// transaction, from `BEGIN` to `COMMIT`, since the database may report a conflict in any of
@@ -39,15 +40,21 @@ impl RetryConfig {
     /// # }
     /// ```
     ///
+    /// [`ConflictClassifier`] shows how to write down the type, for the field of a struct.
+    ///
     /// *When not to use it*: for a lost connection during `COMMIT`. The transaction may have been
     /// committed, so `is_conflict` must not accept such an error.
-    pub fn transactions<F, Err>(is_conflict: F) -> RetryConfig<ErrorClassifierFn<impl Fn(&Err) -> Verdict + Clone, Err>>
+    pub fn transactions<F, Err>(is_conflict: F) -> RetryConfig<ConflictClassifier<F, Err>>
     where
-        F: Fn(&Err) -> bool + Clone,
+        F: Fn(&Err) -> bool,
     {
         let backoff =
             Backoff::exponential(Duration::from_millis(5)).max(Duration::from_millis(500)).jitter(Jitter::Full);
-        let classify = move |error: &Err| if is_conflict(error) { Verdict::transient() } else { Verdict::permanent() };
-        Self::default().name("transactions").retries(20).backoff(backoff).without_budget().classify_errors(classify)
+        Self::default()
+            .name("transactions")
+            .retries(20)
+            .backoff(backoff)
+            .without_budget()
+            .classifier(ConflictClassifier::new(is_conflict))
     }
 }
