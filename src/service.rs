@@ -51,10 +51,10 @@
 //! # When not to use it
 //!
 //! The methods belong to the services of this crate. If the outermost layer of a stack is one of
-//! tower's, such as `map_err` or `boxed_clone_sync`, import `ServiceExt`. So do for a stack that a
-//! function returns as `impl Service<…>`, because its type is hidden. To get the compiler's
-//! reason there, let `ServiceBuilder` check the stack. It needs the type of the inner service. The
-//! reason appears at `check_service`:
+//! tower's, such as `map_err` or `boxed_clone_sync`, import `ServiceExt`. The same holds for a
+//! stack that a function returns as `impl Service<…>`, because its type is hidden. To get the
+//! compiler's reason there, let `ServiceBuilder` check the stack. It needs the type of the inner
+//! service. The reason appears at `check_service`:
 //!
 //! ```
 //! use std::{future::{Ready, ready}, io};
