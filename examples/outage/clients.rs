@@ -98,7 +98,7 @@ fn stack(script: &Script, breaker: BreakerConfig<StatusClassifier>) -> BoxClient
             BreakerError::Inner(error) => error,
             BreakerError::Rejected(rejection) => ClientError::Rejected(rejection),
         })
-        .layer(FallbackLayer::value(stale).classifier(StatusClassifier::default()))
+        .layer(FallbackLayer::value(stale).classifier(StatusClassifier::default().ignore_client_errors()))
         .layer(RetryLayer::new(retry))
         .layer(BreakerLayer::new(breaker))
         .service(transport());

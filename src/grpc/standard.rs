@@ -22,6 +22,10 @@ impl Protocol for Grpc {
     type Outermost = TimeoutHeaderLayer;
     type Attempt = DeadlineStatusLayer;
     type Innermost = PeekLayer;
+
+    fn fallback_classifier() -> StatusClassifier {
+        StatusClassifier::default()
+    }
 }
 
 impl StandardLayer<Grpc> {

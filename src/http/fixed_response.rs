@@ -18,7 +18,7 @@ use crate::fallback::{Backup, PrimaryFailure};
 /// use tower_recourse::{FallbackLayer, http::{StatusClassifier, FixedResponse}};
 ///
 /// let layer = FallbackLayer::with(FixedResponse::new(Response::new("[]".into())))
-///     .classifier(StatusClassifier::default()) // for 429, 5xx, and errors
+///     .classifier(StatusClassifier::default().ignore_client_errors()) // for 429, 5xx, errors and rejections
 ///     .keep_primary_error();
 /// # let _ = layer;
 /// ```

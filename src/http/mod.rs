@@ -41,7 +41,7 @@
 //! let mut client = ServiceBuilder::new()
 //!     .layer(
 //!         FallbackLayer::new(replica)
-//!             .classifier(StatusClassifier::default())            // for 429, 5xx, and errors
+//!             .classifier(StatusClassifier::default().ignore_client_errors()) // for 429, 5xx, errors, rejections
 //!             .merge_errors(|error: BoxError, _: BoxError| error),
 //!     )
 //!     .map_err(BreakerError::into_boxed)

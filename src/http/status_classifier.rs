@@ -19,7 +19,8 @@ use crate::{
 /// let classifier = StatusClassifier::default();
 /// let retry = RetryConfig::http().classifier(classifier); // the preset's own classifier
 /// let breaker = BreakerConfig::http().classifier(classifier); // the preset's own classifier
-/// let fallback = FallbackLayer::value(http::Response::new("cached")).classifier(classifier);
+/// let fallback = FallbackLayer::value(http::Response::new("cached"))
+///     .classifier(classifier.ignore_client_errors()); // for 429, 5xx, errors and rejections
 /// # let _ = (retry, breaker, fallback);
 /// ```
 ///
@@ -76,6 +77,7 @@ pub struct StatusClassifier {
     retry_500: bool,
     follows_redirects: bool,
     never_redirects: bool,
+    ignores_client_errors: bool,
     pub(crate) ignores_keys: bool,
 }
 
@@ -97,6 +99,25 @@ impl StatusClassifier {
     /// ```
     pub fn ignore_idempotency_key(self) -> Self {
         Self { ignores_keys: true, ..self }
+    }
+
+    /// Classifies every 4xx except 429 as [`Verdict::ClientError`], for a fallback. Then the fallback
+    /// is called for 429, 5xx, errors and rejections. A 408, a 413, a 421 or a 425 passes, because
+    /// it is about the caller's own request: without this setting, the caller would get the stored
+    /// response of the fallback instead. `X-Should-Retry` doesn't change that.
+    ///
+    /// *When not to use it*: for a retry. It would return these responses without a retry.
+    ///
+    /// ```
+    /// use http::Response;
+    /// use tower_recourse::{FallbackLayer, http::StatusClassifier};
+    ///
+    /// let layer = FallbackLayer::value(Response::new("[]"))
+    ///     .classifier(StatusClassifier::default().ignore_client_errors());
+    /// # let _ = layer;
+    /// ```
+    pub fn ignore_client_errors(self) -> Self {
+        Self { ignores_client_errors: true, ..self }
     }
 
     /// States that the inner service follows redirects, or makes several calls per request for
@@ -174,6 +195,9 @@ impl StatusClassifier {
         let status = response.status();
         if !status.is_client_error() && !status.is_server_error() {
             return first_frame::verdict(response).unwrap_or(Verdict::Success);
+        }
+        if self.ignores_client_errors && status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS {
+            return first_frame::verdict(response).unwrap_or(Verdict::ClientError);
         }
         let delay = retry_after::requested_delay(status, response.headers());
         let is_one_hop = !self.follows_redirects && (self.never_redirects || !response.may_be_redirected());

@@ -235,3 +235,33 @@ async fn real_sockets_a_state_and_spawned_calls() {
     let stored = client().request(path).await.unwrap();
     assert_eq!(stored.into_body().collect().await.unwrap().to_bytes(), "stored");
 }
+
+/// A 4xx other than 429 is about the caller's own request: no stored response replaces it.
+#[tokio::test(start_paused = true)]
+async fn the_fallback_is_called_for_429_5xx_and_rejections() {
+    let answer = |status: u16, headers: &'static [(&'static str, &'static str)]| async move {
+        let respond = service_fn(move |_: Call| async move {
+            let mut response = empty_response(status);
+            for (name, value) in headers {
+                response.headers_mut().insert(*name, value.parse().unwrap());
+            }
+            Ok::<_, io::Error>(response)
+        });
+        let circuit = Circuit::new(BreakerConfig::http().without_observers());
+        let stack = StandardLayer::http("upstream").breaker(&circuit).retry(config().retries(0));
+        let stack = stack.fallback_response(Response::new("stored".into()));
+        stack.layer(respond).oneshot(call()).await.unwrap().status().as_u16()
+    };
+    for status in [429, 500, 501, 502, 503, 504, 511] {
+        assert_eq!(answer(status, &[]).await, 200, "{status}");
+    }
+    for status in [400, 404, 408, 409, 413, 421, 425] {
+        assert_eq!(answer(status, &[]).await, status);
+        assert_eq!(answer(status, &[("retry-after", "1")]).await, status);
+        assert_eq!(answer(status, &[("x-should-retry", "true")]).await, status);
+    }
+    let circuit = Circuit::new(BreakerConfig::http().without_observers());
+    circuit.force_open();
+    let stack = StandardLayer::http("upstream").breaker(&circuit).fallback_response(Response::new("stored".into()));
+    assert_eq!(stack.layer(hanging()).oneshot(call()).await.unwrap().status(), 200);
+}

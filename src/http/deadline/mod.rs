@@ -29,7 +29,7 @@
 //!
 //! let service = ServiceBuilder::new()
 //!     .layer(DeadlineLayer::new(Duration::from_secs(10)))        // answers 504 after 10 s
-//!     .layer(FallbackLayer::new(replica).classifier(StatusClassifier::default()))
+//!     .layer(FallbackLayer::new(replica).classifier(StatusClassifier::default().ignore_client_errors()))
 //!     .layer(DeadlineLayer::reserve(Duration::from_secs(1)))     // answers 504 after 9 s
 //!     .layer(RetryLayer::new(RetryConfig::http()))
 //!     .service(hangs);

@@ -18,7 +18,7 @@ pub trait Protocol {
     /// Makes the response of a rejected call.
     type Rejection: Clone + Default;
     /// Decides for which outcomes the fallback is called.
-    type FallbackClassifier: Clone + Default;
+    type FallbackClassifier: Clone;
     /// The outermost layer. It sets the [`Deadline`](crate::http::Deadline) that a request carries
     /// in another form.
     type Outermost: Clone + Default;
@@ -26,6 +26,9 @@ pub trait Protocol {
     type Attempt: Clone + Default;
     /// The innermost layer.
     type Innermost: Clone + Default;
+
+    /// The classifier of a fallback.
+    fn fallback_classifier() -> Self::FallbackClassifier;
 }
 
 /// HTTP, as a [`Protocol`].
@@ -41,4 +44,8 @@ impl Protocol for Http {
     type Outermost = Identity;
     type Attempt = Identity;
     type Innermost = ResponseBodyLayer;
+
+    fn fallback_classifier() -> StatusClassifier {
+        StatusClassifier::default().ignore_client_errors()
+    }
 }

@@ -33,7 +33,13 @@ impl StandardLayer<Http> {
 
 #[cfg(feature = "fallback")]
 impl<Retry, Breaker, Fallback> StandardLayer<Http, Retry, Breaker, Fallback> {
-    /// Sets a stored response as the fallback. The error type stays that of the service.
+    /// Sets a stored response as the [fallback](Self::fallback), for 429, 5xx, errors and
+    /// rejections. The error type stays that of the service. The type for a struct field is
+    /// [`Standard<S, WithFallback<FixedResponse, KeepPrimary>>`](super::WithFallback).
+    ///
+    /// A stored response needs no time: set
+    /// [`reserve_for_fallback`](Self::reserve_for_fallback) to a few milliseconds if
+    /// [`total`](Self::total) is short.
     ///
     /// ```
     /// use http::Response;
@@ -86,6 +92,9 @@ fn limited<P: Protocol, C, Timeout, Quota, Replay: Clone>(
 impl<P: Protocol, Retry, Breaker, Fallback> StandardLayer<P, Retry, Breaker, Fallback> {
     /// Limits each call, with all its attempts, waits and the fallback. Default: 30 s. If the
     /// request carries an earlier [`Deadline`](crate::http::Deadline), that one applies.
+    ///
+    /// With a fallback, 1 s of this time is reserved for it, or half of a total below 2 s: with
+    /// 900 ms, the attempts end after 450 ms. Set `reserve_for_fallback` if the fallback needs less.
     pub fn total(mut self, limit: Duration) -> Self {
         self.total = limit;
         self
@@ -142,15 +151,22 @@ impl<P: Protocol, Retry, Breaker, Fallback> StandardLayer<P, Retry, Breaker, Fal
         }
     }
 
-    /// Sets a fallback. It is called for all outcomes that the protocol's breaker classifier
-    /// classifies as a failure: for HTTP 429, 5xx and errors. The deadline of the attempts is 1 s
-    /// before that of the call: see `reserve_for_fallback`.
+    /// Sets a fallback. For HTTP, it is called for 429, 5xx, errors and rejections. A 408, a 413, a
+    /// 421 or a 425 passes, because it is about the caller's own request
+    /// ([`ignore_client_errors`](crate::http::StatusClassifier::ignore_client_errors)). For gRPC,
+    /// it is called for errors, rejections, and all codes that `grpc::StatusClassifier` classifies
+    /// as a failure. For another choice, see `fallback_layer`.
+    ///
+    /// The deadline of the attempts is 1 s before that of the call: see `reserve_for_fallback`.
+    ///
+    /// For a struct field, the type is [`Standard<S, WithFallback<B, Merge>>`](super::WithFallback)
+    /// with the backup's type `B`.
     #[cfg(feature = "fallback")]
     pub fn fallback<B, Merge>(
         self,
         fallback: FallbackLayer<B, ErrorClassifier, Merge>,
     ) -> StandardLayer<P, Retry, Breaker, WithReserve<B, Merge, P>> {
-        self.fallback_layer(fallback.classifier(P::FallbackClassifier::default()))
+        self.fallback_layer(fallback.classifier(P::fallback_classifier()))
     }
 
     /// Sets any layer as the fallback, such as a [`FallbackLayer`] with your own classifier.
@@ -192,7 +208,8 @@ impl<P: Protocol, Retry, C, Rejection, Fallback> StandardLayer<P, Retry, Breaker
 #[cfg(feature = "fallback")]
 impl<P: Protocol, Retry, Breaker, L> StandardLayer<P, Retry, Breaker, ReservedFallback<L, P::Timeout>> {
     /// Reserves time for the fallback: the attempts end this long before the deadline of the call.
-    /// Default: 1 s. At most half of the time that a call has left at its start is reserved.
+    /// Default: 1 s, for a store or a replica nearby. A constant response needs a few milliseconds.
+    /// At most half of the time that a call has left at its start is reserved.
     pub fn reserve_for_fallback(mut self, time: Duration) -> Self {
         self.fallback = self.fallback.reserving(time);
         self
