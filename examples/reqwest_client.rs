@@ -8,20 +8,23 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use reqwest::{Client, Method, Request};
+use reqwest::{Client, Method};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
 };
 use tower::{ServiceBuilder, ServiceExt};
-use tower_recourse::{BreakerConfig, BreakerLayer, RetryConfig, RetryLayer, reqwest::Error, retry::Timeouts};
+use tower_recourse::{
+    BreakerConfig, BreakerLayer, RetryConfig, RetryLayer,
+    reqwest::{Error, host_and_port},
+    retry::Timeouts,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = serve().await?;
     let client = Client::new();
-    let breaker =
-        BreakerLayer::keyed(BreakerConfig::reqwest(), |request: &Request| request.url().authority().to_owned());
+    let breaker = BreakerLayer::keyed(BreakerConfig::reqwest(), host_and_port).named();
     let circuits = breaker.circuits().clone();
     let stack = ServiceBuilder::new()
         .map_err(Error::flatten)

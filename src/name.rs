@@ -92,3 +92,11 @@ impl fmt::Display for Name {
         sanitize::name(self.as_str()).fmt(f)
     }
 }
+
+/// As `Display`: escaped and cut.
+#[cfg(feature = "store")]
+impl serde::Serialize for Name {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

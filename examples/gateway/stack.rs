@@ -17,10 +17,10 @@ use hyper_util::{
 use tower::Layer;
 use tower_recourse::{
     BreakerConfig, Circuit, RetryConfig,
-    breaker::{OpenDuration, TripRule},
+    breaker::{CircuitHandle, OpenDuration, TripRule},
     fallback::KeepPrimary,
     http::{
-        FixedResponse,
+        FixedResponse, StatusClassifier,
         standard::{Standard, StandardLayer, WithFallback},
     },
 };
@@ -34,6 +34,8 @@ pub(crate) struct Gateway {
     pub(crate) orders: Standard<Upstream>,
     pub(crate) prices_at: SocketAddr,
     pub(crate) orders_at: SocketAddr,
+    /// The circuits of both upstreams, for `/health`.
+    pub(crate) circuits: [CircuitHandle; 2],
 }
 
 pub(crate) fn gateway(prices_at: SocketAddr, orders_at: SocketAddr) -> Router {
@@ -45,20 +47,32 @@ pub(crate) fn gateway(prices_at: SocketAddr, orders_at: SocketAddr) -> Router {
         .total(Duration::from_millis(1_500))
         .fallback_response(Response::new("stored prices".into()))
         .reserve_for_fallback(Duration::from_millis(200));
-    // Writes: resent only if the upstream provably didn't process them. There is no fallback. The
-    // preset's circuit opens for 100 ms at first. This one opens for 30 s, so that the example
-    // shows a rejection.
+    // Writes: resent only if the upstream provably didn't process them. An `Idempotency-Key` of a
+    // client proves nothing about the upstream. There is no fallback. The preset's circuit opens for
+    // 100 ms at first. This one opens for 30 s, so that the example shows a rejection.
     let breaker = BreakerConfig::http()
         .name("orders")
         .open_when(TripRule::consecutive(3).expect("3 is valid"))
         .open_for(OpenDuration::fixed(Duration::from_secs(30)));
+    let by_method = StatusClassifier::default().ignore_idempotency_key();
     let orders = StandardLayer::http("orders")
         .breaker(&Circuit::new(breaker))
-        .retry(RetryConfig::http().name("orders").retries(1))
+        .retry(RetryConfig::http().name("orders").classifier(by_method).retries(1))
         .attempt_timeout(Duration::from_secs(1))
         .total(Duration::from_secs(2));
-    let state = Gateway { prices: prices.layer(client.clone()), orders: orders.layer(client), prices_at, orders_at };
-    Router::new().route("/prices", get(prices_route)).route("/orders", post(orders_route)).with_state(state)
+    let circuits = [prices.circuit().handle(), orders.circuit().handle()];
+    let (prices, orders) = (prices.layer(client.clone()), orders.layer(client));
+    Router::new()
+        .route("/prices", get(prices_route))
+        .route("/orders", post(orders_route))
+        .route("/health", get(health_route))
+        .with_state(Gateway { prices, orders, prices_at, orders_at, circuits })
+}
+
+/// The states of both circuits. The status is 200 in every state: while a circuit is open, the
+/// gateway works, and restarting it wouldn't help.
+async fn health_route(State(gateway): State<Gateway>) -> String {
+    gateway.circuits.iter().map(|circuit| format!("{}: {}\n", circuit.name(), circuit.state())).collect()
 }
 
 async fn prices_route(State(gateway): State<Gateway>, request: Request) -> impl IntoResponse {

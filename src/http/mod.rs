@@ -89,6 +89,7 @@
 //! | the last good response in place of a failed one (feature `last-good`) | `stale_if_error` |
 //! | a report on how the response was obtained, as a response extension | [`ReportExtensionLayer`] |
 //! | the response of a breaker that rejects a call, for services whose error type is `Infallible` | [`Unavailable`] |
+//! | the key of a circuit per host | [`host_and_port`] |
 //! | recognising the response of a breaker | [`rejection`](rejection()) |
 //!
 //! # Server's delay
@@ -199,6 +200,7 @@ pub mod first_frame;
 #[cfg(feature = "fallback")]
 mod fixed_response;
 mod header_time;
+mod host_and_port;
 pub(crate) mod idempotency;
 mod idempotency_key;
 pub(crate) mod inner_call;
@@ -232,6 +234,7 @@ pub use first_event::{FirstEvent, FirstEventLayer};
 pub use first_frame::{FirstFrame, FirstFrameLayer};
 #[cfg(feature = "fallback")]
 pub use fixed_response::FixedResponse;
+pub use host_and_port::host_and_port;
 pub use idempotency::is_idempotent;
 pub use idempotency_key::{IdempotencyKey, IdempotencyKeyLayer};
 pub use rejection_mark::{mark_rejection, rejection};

@@ -101,10 +101,10 @@ impl StatusClassifier {
         Self { ignores_keys: true, ..self }
     }
 
-    /// Classifies every 4xx except 429 as [`Verdict::ClientError`], for a fallback. Then the fallback
-    /// is called for 429, 5xx, errors and rejections. A 408, a 413, a 421 or a 425 passes, because
-    /// it is about the caller's own request: without this setting, the caller would get the stored
-    /// response of the fallback instead. `X-Should-Retry` doesn't change that.
+    /// Classifies every 4xx except 429 as [`Verdict::ClientError`], for a fallback. Then the
+    /// fallback is called for 429, 5xx, errors and rejections. A 408, a 413, a 421 or a 425 passes,
+    /// because it is about the caller's own request: without this setting, the caller would get the
+    /// stored response of the fallback instead. `X-Should-Retry` doesn't change that.
     ///
     /// *When not to use it*: for a retry. It would return these responses without a retry.
     ///

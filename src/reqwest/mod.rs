@@ -6,7 +6,9 @@
 //! ```
 //! use std::time::Duration;
 //! use tower::{ServiceBuilder, ServiceExt};
-//! use tower_recourse::{BreakerConfig, BreakerLayer, RetryConfig, RetryLayer, reqwest::Error, retry::Timeouts};
+//! use tower_recourse::{
+//!     BreakerConfig, BreakerLayer, RetryConfig, RetryLayer, reqwest::{Error, host_and_port}, retry::Timeouts,
+//! };
 //! # use axum::{Router, routing::put};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -21,11 +23,10 @@
 //! # };
 //! # tokio::spawn(async move { axum::serve(listener, Router::new().route("/", put(store))).await });
 //! let timeouts = Timeouts::attempt(Duration::from_secs(2)).total(Duration::from_secs(5));
-//! let host = |request: &reqwest::Request| request.url().authority().to_owned();
 //! let stack = ServiceBuilder::new()
 //!     .map_err(Error::flatten)                                // a rejection
 //!     .layer(RetryLayer::new(RetryConfig::reqwest().timeouts(timeouts)))
-//!     .layer(BreakerLayer::keyed(BreakerConfig::reqwest(), host))
+//!     .layer(BreakerLayer::keyed(BreakerConfig::reqwest(), host_and_port).named())
 //!     .map_err(Error::Client)                                 // reqwest's error
 //!     .service(reqwest::Client::new());
 //!
@@ -73,11 +74,13 @@
 //!   [`Circuit::call_blocking`](crate::Circuit::call_blocking).
 
 mod classifier;
+mod host_and_port;
 mod message;
 mod presets;
 mod rejection;
 mod request_replay;
 
 pub use crate::reqwest_error::Error;
+pub use host_and_port::host_and_port;
 pub use rejection::rejection;
 pub use request_replay::{Replay, StoredRequest};

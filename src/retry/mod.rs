@@ -98,6 +98,7 @@
 //!   per request and without cost, unless the switch is off.
 //! - A short rejection is [waited out](RejectionWait), unless the switch is off.
 //!
+//! The retry waits its backoff, also if the failure has opened the circuit of a breaker inside.
 //! Observers and an outer fallback receive the reason. The caller gets the reason through
 //! [`with_report`](crate::report).
 //!

@@ -167,6 +167,29 @@ async fn circuit_names_contain_the_key() {
     open(&circuits.get(&"a"));
     assert_eq!(circuits.get(&"a").try_acquire().unwrap_err().to_string(), "circuit `hosts/a` is open; retry in 30.0 s");
     assert_eq!(circuits.get(&"a").stats().name.as_str(), "hosts/a");
+
+    let layer = BreakerLayer::keyed(config(&ManualClock::new()).name("hosts"), |key: &u32| *key).named();
+    let mut service = layer.layer(service_fn(|_: u32| async { Ok::<_, Infallible>(()) }));
+    service.ready().await.unwrap().call(7).await.unwrap();
+    let stats = layer.circuits().stats();
+    let names: Vec<_> = stats.iter().map(|(key, stats)| (*key, stats.name.as_str())).collect();
+    assert_eq!(names, [(7, "hosts/7")], "the layer's services use the named circuits");
+}
+
+#[test]
+fn the_stats_of_all_circuits_apply_their_timers() {
+    let clock = ManualClock::new();
+    let circuits = CircuitRegistry::<u32>::new(config(&clock));
+    open(&circuits.get(&1));
+    circuits.get(&2);
+    let states = || {
+        let mut states: Vec<_> = circuits.stats().into_iter().map(|(key, stats)| (key, stats.state)).collect();
+        states.sort_by_key(|(key, _)| *key);
+        states
+    };
+    assert_eq!(states(), [(1, State::Open), (2, State::Closed)]);
+    clock.advance(Duration::from_secs(30));
+    assert_eq!(states(), [(1, State::HalfOpen), (2, State::Closed)]);
 }
 
 #[tokio::test]

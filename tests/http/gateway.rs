@@ -75,4 +75,16 @@ async fn an_open_circuit_answers_503_without_a_call() {
     let (status, body) = send(gateway, "POST", "/orders", "").await;
     assert_eq!((status, body.contains("not called for now")), (503, true));
     assert_eq!(of_orders.load(Ordering::SeqCst), 3);
+    assert_eq!(send(gateway, "GET", "/health", "").await, (200, "prices: closed\norders: open\n".to_owned()));
+}
+
+#[tokio::test]
+async fn a_clients_idempotency_key_does_not_repeat_a_write() {
+    let (orders, of_orders) = upstream(&[503, 200]).await;
+    let gateway = serve(stack::gateway(orders, orders)).await;
+    let mut request = request("POST", gateway, "order");
+    *request.uri_mut() = format!("http://{gateway}/orders").parse().unwrap();
+    request.headers_mut().insert("idempotency-key", "of the client".parse().unwrap());
+    assert_eq!(client().request(request).await.unwrap().status(), 503);
+    assert_eq!(of_orders.load(Ordering::SeqCst), 1);
 }

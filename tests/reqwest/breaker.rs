@@ -6,12 +6,13 @@ use std::sync::{
 };
 
 use reqwest::{Client, Method, Request};
-use tower::{Layer, ServiceBuilder};
+use tower::{Layer, ServiceBuilder, ServiceExt};
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, Circuit, RetryLayer, State,
     breaker::{OpenDuration, TripRule},
     http::{StatusClassifier, Unavailable},
-    reqwest::{Error, rejection},
+    report::with_report,
+    reqwest::{Error, host_and_port, rejection},
 };
 
 use crate::{
@@ -92,7 +93,7 @@ async fn a_rejection_can_be_a_response() {
 #[tokio::test]
 async fn each_host_has_a_circuit_of_its_own() {
     let (good, down) = (Server::start([]).await, refusing().await);
-    let layer = BreakerLayer::keyed(breaker(3), |request: &Request| request.url().authority().to_owned());
+    let layer = BreakerLayer::keyed(breaker(3).name("hosts"), host_and_port).named();
     let circuits = layer.circuits().clone();
     let mut service =
         ServiceBuilder::new().layer(RetryLayer::new(config().retries(5))).layer(layer).service(Client::new());
@@ -100,4 +101,26 @@ async fn each_host_has_a_circuit_of_its_own() {
     assert_eq!(answer(&mut service, request(Method::GET, &good.url("/"))).await.0, 200);
     let state = |host: String| circuits.get(&host).state();
     assert_eq!((state(down.to_string()), state(good.address.to_string())), (State::Open, State::Closed));
+    let mut names: Vec<_> = circuits.stats().into_iter().map(|(_, stats)| stats.name.as_str().to_owned()).collect();
+    let mut expected = [down.to_string(), good.address.to_string()].map(|host| format!("hosts/{host}"));
+    names.sort();
+    expected.sort();
+    assert_eq!(names, expected);
+}
+
+/// The error of an open circuit changes its type on the way out. The report still has its cause.
+#[tokio::test]
+async fn a_report_has_the_rejection_behind_flatten() {
+    let circuit = Circuit::new(breaker(3));
+    circuit.force_open();
+    let stack = ServiceBuilder::new()
+        .map_err(Error::flatten)
+        .layer(RetryLayer::new(config()))
+        .layer(BreakerLayer::on(&circuit))
+        .map_err(Error::Client)
+        .service(Client::new());
+    let call = stack.oneshot(request(Method::GET, "http://127.0.0.1:1/"));
+    let failed = with_report(call).await.unwrap_err();
+    assert!(matches!(failed.error, Error::Rejected(_)));
+    assert!(failed.report.cause().is_some_and(|cause| cause.is_rejection()), "{}", failed.report);
 }

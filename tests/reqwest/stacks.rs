@@ -6,7 +6,7 @@ use tower::{BoxError, Layer, ServiceBuilder, ServiceExt, util::BoxCloneSyncServi
 use tower_recourse::{
     BreakerConfig, BreakerLayer, FallbackLayer, RetryConfig, RetryLayer,
     fallback::PrimaryFailure,
-    reqwest::Error,
+    reqwest::{Error, host_and_port},
     retry::{Backoff, Timeouts},
 };
 
@@ -25,9 +25,7 @@ fn upstream() -> Upstream {
     let stack = ServiceBuilder::new()
         .map_err(Error::flatten)
         .layer(RetryLayer::new(retry))
-        .layer(BreakerLayer::keyed(BreakerConfig::reqwest().without_observers(), |request: &Request| {
-            request.url().authority().to_owned()
-        }))
+        .layer(BreakerLayer::keyed(BreakerConfig::reqwest().without_observers(), host_and_port))
         .map_err(Error::Client)
         .service(Client::new());
     BoxCloneSyncService::new(stack)

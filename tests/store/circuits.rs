@@ -67,3 +67,15 @@ fn a_circuit_past_its_open_duration_is_restored_half_open() {
     let store = FileStore::open(folder.path(), "state").unwrap();
     assert_eq!(circuit(&store).0.state(), State::HalfOpen);
 }
+
+/// A handler can answer with them. A name from outside can't forge a line of the output.
+#[test]
+fn the_stats_of_a_circuit_are_serialized() {
+    let circuit = Circuit::new(BreakerConfig::default().fixed().without_observers().name("a\nb".to_owned()));
+    circuit.force_open();
+    let stats = serde_json::to_value(circuit.stats()).unwrap();
+    assert_eq!((&stats["state"], &stats["mode"]), (&"open".into(), &"forced_open".into()));
+    assert_eq!(stats["window"]["calls"], 0);
+    assert_eq!(stats["name"], circuit.stats().name.to_string());
+    assert!(!stats["name"].as_str().unwrap().contains('\n'));
+}

@@ -15,7 +15,11 @@ use crate::{
 
 /// The state and the counts of a circuit at one moment, as plain data. They are read without a
 /// lock, so the fields may be a few calls apart.
+///
+/// With the feature `store`, it implements serde's `Serialize`. A duration is then an object with
+/// `secs` and `nanos`.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "store", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct CircuitStats {
     /// The circuit's name.

@@ -19,6 +19,10 @@ use crate::{InvalidConfig, Ratio, random};
 /// Each of them can [honor the delay that the server requests](Self::honor_retry_after). A time of
 /// more than 8.9 years never ends.
 ///
+/// A retry around the breaker waits its backoff, also if its own failure has opened the circuit for
+/// longer. The circuit then rejects the next attempt. With a backoff of 1 s, a fallback answers
+/// this request 1 s late, and later requests at once.
+///
 /// ```
 /// use std::time::Duration;
 /// use tower_recourse::{Ratio, breaker::OpenDuration};

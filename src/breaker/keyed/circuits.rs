@@ -6,7 +6,7 @@ use super::table::Table;
 use crate::{
     InvalidConfig, Name,
     breaker::{
-        circuit::{Circuit, NoClassifier},
+        circuit::{Circuit, CircuitStats, NoClassifier},
         config::{BreakerConfig, Settings},
         core::Tenant,
         micros::micros,
@@ -111,6 +111,26 @@ where
     /// add or evict at the same time may be missing.
     pub fn states(&self) -> Vec<(Key, State)> {
         self.shared.circuits.list(|tenant| tenant.core.cell.load().state())
+    }
+
+    /// Returns all keys with the state and the counts of their circuits, in no order, as
+    /// [`Circuit::stats`] does for one circuit. The capacity bounds the number of entries. Circuits
+    /// that other threads add or evict at the same time may be missing.
+    ///
+    /// ```
+    /// use tower_recourse::{BreakerConfig, breaker::keyed::CircuitRegistry};
+    ///
+    /// let circuits = CircuitRegistry::new(BreakerConfig::default());
+    /// circuits.get(&"a").force_open();
+    /// for (key, stats) in circuits.stats() {
+    ///     assert_eq!((key, stats.state.to_string()), ("a", "open".to_owned()));
+    /// }
+    /// assert_eq!(circuits.stats().len(), 1);
+    /// ```
+    pub fn stats(&self) -> Vec<(Key, CircuitStats)> {
+        // `Circuit::stats` may call observers, so it is called after the table has been read.
+        let circuits = self.shared.circuits.list(|tenant| Circuit::of(Arc::clone(tenant), NoClassifier));
+        circuits.into_iter().map(|(key, circuit)| (key, circuit.stats())).collect()
     }
 
     /// Returns the number of circuits.

@@ -49,6 +49,26 @@ impl<KeyFn, Key, C> KeyedBreakerLayer<KeyFn, Key, C> {
 }
 
 impl<KeyFn, Key, C, Reject> KeyedBreakerLayer<KeyFn, Key, C, Reject> {
+    /// Names each circuit `name/key` in events and rejections, with the config's name. By default,
+    /// all circuits have the config's name. See [`CircuitRegistry::named`].
+    ///
+    /// The layer gets new circuits. Call this method before [`circuits`](Self::circuits), and not
+    /// on a layer that shares its circuits with others.
+    ///
+    /// ```
+    /// use tower_recourse::{BreakerConfig, BreakerLayer};
+    ///
+    /// let layer = BreakerLayer::keyed(BreakerConfig::default().name("tenants"), |tenant: &u32| *tenant).named();
+    /// assert_eq!(layer.circuits().get(&7).name().as_str(), "tenants/7");
+    /// ```
+    pub fn named(self) -> Self
+    where
+        Key: Hash + Eq + Clone + fmt::Display,
+        C: Clone,
+    {
+        Self { circuits: self.circuits.named(), ..self }
+    }
+
     /// Answers rejected calls with the response that `respond` returns. The error type stays that
     /// of the service.
     pub fn respond_when_open<Function, Res>(
@@ -73,12 +93,10 @@ impl<KeyFn, Key, C, Reject> KeyedBreakerLayer<KeyFn, Key, C, Reject> {
     ///
     /// ```
     /// # #[cfg(feature = "http")] {
-    /// use http::Request;
-    /// use tower_recourse::{BreakerConfig, BreakerLayer, http::Unavailable};
+    /// use tower_recourse::{BreakerConfig, BreakerLayer, http::{Unavailable, host_and_port}};
     ///
     /// // A circuit per host. A rejected call is answered with 503, and the error type stays that of the service.
-    /// let by_host = |request: &Request<()>| request.uri().authority().cloned();
-    /// let layer = BreakerLayer::keyed(BreakerConfig::http(), by_host).on_rejection(Unavailable);
+    /// let layer = BreakerLayer::keyed(BreakerConfig::http(), host_and_port::<()>).on_rejection(Unavailable);
     /// # let _ = layer;
     /// # }
     /// ```

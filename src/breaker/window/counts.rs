@@ -17,6 +17,7 @@ pub(crate) struct Counts {
 
 /// The contents of a window, as plain data.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "store", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct WindowStats {
     /// The calls among which failures are counted. 0 if no rule needs them; probes are always

@@ -24,6 +24,19 @@ const RESERVE: Duration = Duration::from_secs(1);
 impl StandardLayer<Http> {
     /// The stack for HTTP: a client, an axum router, a route. `name` is the name of the retry and
     /// of the circuit in [events](crate::observe).
+    ///
+    /// The retry treats a request with an `Idempotency-Key` as idempotent. Around a client, its own
+    /// code sets the header. In a server or a gateway, any client can set it. There, ignore it,
+    /// unless the service inside stores keys. The type of the stack stays the same:
+    ///
+    /// ```
+    /// use tower_recourse::{RetryConfig, http::{StandardLayer, StatusClassifier}};
+    ///
+    /// let by_method = StatusClassifier::default().ignore_idempotency_key();
+    /// let layer: StandardLayer =
+    ///     StandardLayer::http("orders").retry(RetryConfig::http().name("orders").classifier(by_method));
+    /// # let _ = layer;
+    /// ```
     pub fn http(name: impl Into<Name>) -> Self {
         let name = name.into();
         let breaker = BreakerConfig::http().name(name.clone());
@@ -93,8 +106,8 @@ impl<P: Protocol, Retry, Breaker, Fallback> StandardLayer<P, Retry, Breaker, Fal
     /// Limits each call, with all its attempts, waits and the fallback. Default: 30 s. If the
     /// request carries an earlier [`Deadline`](crate::http::Deadline), that one applies.
     ///
-    /// With a fallback, 1 s of this time is reserved for it, or half of a total below 2 s: with
-    /// 900 ms, the attempts end after 450 ms. Set `reserve_for_fallback` if the fallback needs less.
+    /// With a fallback, 1 s of this time is reserved for it, or half of a total below 2 s: with 900
+    /// ms, the attempts end after 450 ms. Set `reserve_for_fallback` if the fallback needs less.
     pub fn total(mut self, limit: Duration) -> Self {
         self.total = limit;
         self
@@ -130,7 +143,8 @@ impl<P: Protocol, Retry, Breaker, Fallback> StandardLayer<P, Retry, Breaker, Fal
         }
     }
 
-    /// Replaces the circuit. Several stacks that call the same service can share one.
+    /// Replaces the circuit. Several stacks that call the same service can share one, each with its
+    /// own retry. With a circuit of [`BreakerConfig::http`], the type of the stack stays the same.
     pub fn breaker<C: Clone>(
         self,
         circuit: &Circuit<C>,
