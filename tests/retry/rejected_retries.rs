@@ -236,7 +236,7 @@ async fn a_dropped_request_drops_what_it_keeps() {
             2 if hangs => pending().await,
             _ => fails(attempt).await,
         };
-        let mut ran = Box::pin(copies.layer.run(|number| attempt(number)));
+        let mut ran = Box::pin(copies.layer.run(&attempt));
         assert!(timeout(delay, &mut ran).await.is_err());
         assert_eq!(copies.count(), 1);
         drop(ran);

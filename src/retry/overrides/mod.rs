@@ -1,7 +1,7 @@
 //! Overrides of a policy's decisions: the default policy, but with exceptions.
 //!
-//! [`RetryLayer::override_on_error`] takes a closure. It is called after each failure, with the
-//! decision that the policy proposes.
+//! [`RetryLayer::override_on_error`](crate::RetryLayer::override_on_error) takes a closure. It is
+//! called after each failure, with the decision that the policy proposes.
 //!
 //! ```
 //! use std::time::Duration;
