@@ -48,8 +48,8 @@ pub(crate) fn gateway(prices_at: SocketAddr, orders_at: SocketAddr) -> Router {
         .fallback_response(Response::new("stored prices".into()))
         .reserve_for_fallback(Duration::from_millis(200));
     // Writes: resent only if the upstream provably didn't process them. An `Idempotency-Key` of a
-    // client proves nothing about the upstream. There is no fallback. The preset's circuit opens for
-    // 100 ms at first. This one opens for 30 s, so that the example shows a rejection.
+    // client proves nothing about the upstream. There is no fallback. The preset's circuit opens
+    // for 100 ms at first. This one opens for 30 s, so that the example shows a rejection.
     let breaker = BreakerConfig::http()
         .name("orders")
         .open_when(TripRule::consecutive(3).expect("3 is valid"))
