@@ -10,7 +10,7 @@
 //! ```
 //! use std::io;
 //! use tower::{ServiceBuilder, service_fn};
-//! use tower_recourse::{RetryConfig, RetryLayer, report::ReportLayer, boundary::BoundaryLayer};
+//! use tower_recourse::{Cause, RetryConfig, RetryLayer, report::ReportLayer, boundary::BoundaryLayer};
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() {
@@ -22,7 +22,7 @@
 //! let mut service = ServiceBuilder::new().layer(ReportLayer).layer(BoundaryLayer).service(handler);
 //!
 //! let failed = service.ready().await.unwrap().call(()).await.unwrap_err();
-//! assert_eq!((failed.report.attempts(), failed.report.cause()), (1, None));
+//! assert_eq!((failed.report.attempts(), failed.report.cause()), (1, Some(Cause::Failure)));
 //! # }
 //! ```
 //!

@@ -42,7 +42,8 @@ pub(crate) fn correct(report: Option<CallReport>, origin: Origin) -> Option<Call
     }
 }
 
-fn of_error<Err: 'static>(error: &Err) -> Origin {
+/// The origin of an error, as far as the layers can inspect its type.
+pub(crate) fn of_error<Err: 'static>(error: &Err) -> Origin {
     match inspect(error) {
         Some(error) => of_chain(error),
         None => of_breaker_error(error),

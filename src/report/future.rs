@@ -10,7 +10,7 @@ use super::{Reported, ReportedError};
 use crate::{
     CallReport, Cause,
     call_context::result_note::{self, Note},
-    classify::{Origin, evidence::examine},
+    classify::evidence::{correct, of_error},
 };
 
 /// Attaches a report to the result of a future. Use it for `run` of a
@@ -79,11 +79,21 @@ pub(super) fn report<Res, Err: 'static>(
     result: Result<Res, Err>,
     note: Note,
 ) -> Result<Reported<Res>, ReportedError<Err>> {
-    let known = examine(&result, note, |_| Origin::Unknown);
+    let noted = note.take(&result);
+    let known = match &result {
+        Err(error) if !is_by_classifier(noted) => correct(noted, of_error(error)),
+        _ => noted,
+    };
     result_note::forward_mapped(result, known, |result| match result {
         Ok(response) => Ok(Reported { response, report: known.unwrap_or_default() }),
         Err(error) => Err(ReportedError { error, report: of_failure(known) }),
     })
+}
+
+/// Whether a classifier returned `Verdict::rejected` for an error without a
+/// [`Rejection`](crate::Rejection). The error then doesn't show why the retry stopped.
+fn is_by_classifier(noted: Option<CallReport>) -> bool {
+    noted.is_some_and(|report| report.rejection().is_some() && !report.holds_rejection)
 }
 
 /// The report on an error. Without a cause, it would read like that of a success.

@@ -775,6 +775,7 @@ async fn an_outer_time_limit_fails_the_calls_of_an_inner_one() {
 #[tokio::test(start_paused = true)]
 async fn a_boundary_hides_notes_from_outer_layers() {
     use tower_recourse::{
+        Cause,
         boundary::{BoundaryLayer, boundary_blocking},
         report::{ReportLayer, with_report_blocking},
     };
@@ -784,7 +785,7 @@ async fn a_boundary_hides_notes_from_outer_layers() {
     assert_eq!(ready_and_call(&mut noted, ()).await.unwrap_err().report.attempts(), 3);
     let mut bounded = ReportLayer.layer(BoundaryLayer.layer(failing()));
     let unanswered = ready_and_call(&mut bounded, ()).await.unwrap_err();
-    assert_eq!((unanswered.report.attempts(), unanswered.report.cause()), (1, None));
+    assert_eq!((unanswered.report.attempts(), unanswered.report.cause()), (1, Some(Cause::Failure)));
 
     let retry = RetryLayer::new(without_delay().retries(2));
     let run = || retry.run_blocking(|_| Err::<(), _>(Oops(1)));
