@@ -225,7 +225,7 @@
 //!
 //! ```
 //! use tower_recourse::{BreakerConfig, Verdict};
-//! # enum DbError { UniqueViolation }
+//! enum DbError { UniqueViolation, Deadlock }
 //! // Wrong: every `DbError` counts.
 //! let config = BreakerConfig::default();
 //!

@@ -98,6 +98,10 @@ use crate::{
 ///         self.0.discard(outcome)
 ///     }
 ///
+///     fn keep(&self, outcome: Result<&Res, &Err>) -> bool {
+///         Policy::<Job, Res, Err>::keep(&self.0, outcome)
+///     }
+///
 ///     fn limits(&self) -> TimeLimits {
 ///         Policy::<Job, Res, Err>::limits(&self.0)
 ///     }

@@ -162,7 +162,7 @@ impl From<TimeLimits> for Timeouts {
 #[diagnostic::on_unimplemented(
     message = "a time-out can't be turned into `Result<{Res}, {Err}>`",
     label = "`{Err}` doesn't implement `From<Elapsed>`",
-    note = "implement `From<Elapsed>` for `{Err}`, or add the bound `{Err}: From<Elapsed>` if it is a type parameter",
+    note = "implement `From<Elapsed>` for `{Err}` (for `E` if it is a `BreakerError<E>`), or add the bound `{Err}: From<Elapsed>` if it is a type parameter",
     note = "or set the outcome of a time-out with a function: `Timeouts::attempt(…).on_timeout(|elapsed| Err(…))`",
     note = "for an error of another crate: `map_err(BoxError::from)` inside the retry, because boxed errors implement it"
 )]

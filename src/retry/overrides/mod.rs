@@ -28,6 +28,12 @@
 //! # }
 //! ```
 //!
+//! ```toml
+//! [dependencies]
+//! tokio = { version = "1", features = ["full", "test-util"] }
+//! tower-recourse = "0.1"
+//! ```
+//!
 //! # When not to use it
 //!
 //! - To change what an outcome means: use a [classifier](crate::classify). The breaker and the

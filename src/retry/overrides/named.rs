@@ -31,6 +31,7 @@ use crate::{Attempt, Outcome};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` doesn't override decisions about outcomes `Result<{Res}, {Err}>`",
     label = "not an override for this service",
+    note = "around a breaker, implement it for every `Err: classify::ServiceError<E>`, where `E` is the service's error",
     note = "pass closures to `RetryLayer::override_decision` or `RetryLayer::override_on_error`"
 )]
 pub trait OverrideDecision<Res, Err> {
@@ -45,7 +46,7 @@ pub trait OverrideDecision<Res, Err> {
 #[diagnostic::on_unimplemented(
     message = "the decisions of `{Self}` can't be overridden",
     label = "not an `OverridablePolicy` for requests `{Req}` with outcomes `Result<{Res}, {Err}>`",
-    note = "`RetryConfig` is one; add the override before `boxed_policy`"
+    note = "`RetryConfig` is one: add the override before `boxed_policy`. A custom policy implements `decide_with`"
 )]
 pub trait OverridablePolicy<Req, Res, Err>: Policy<Req, Res, Err> {
     /// [`Policy::decide`] with an override. It is called at most once.
