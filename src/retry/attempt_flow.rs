@@ -200,6 +200,7 @@ where
 }
 
 /// Whether a breaker rejected the attempt, and the policy doesn't accept the rejection.
+#[inline]
 fn is_rejection(report: Option<&CallReport>, decision: Decision) -> bool {
     match decision {
         Decision::Return(DecisionReason::Success | DecisionReason::Neutral) => false,

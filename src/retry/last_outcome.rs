@@ -19,6 +19,7 @@ pub struct LastOutcome<Res, Err> {
 /// discard.
 ///
 /// A rejection neither is kept nor replaces what is kept: its attempt wasn't made.
+#[inline(always)]
 pub(super) fn keep<Res, Err, SentReq>(
     attempt: &Attempt,
     outcome: AttemptOutcome<Res, Err, SentReq>,
@@ -39,6 +40,7 @@ pub(super) fn keep<Res, Err, SentReq>(
 /// rejected that attempt, the outcome that was kept.
 ///
 /// The note is written last, since the drop of the other result may write notes, too.
+#[inline(always)]
 pub(super) fn choose<Res, Err, SentReq>(
     outcome: AttemptOutcome<Res, Err, SentReq>,
     report: Option<CallReport>,
