@@ -83,7 +83,10 @@ impl Page {
             return;
         }
         let tags: Vec<&str> = info.split(',').map(str::trim).filter(|tag| !tag.is_empty()).collect();
-        if !tags.iter().all(|tag| ["rust", "no_run", "should_panic", "compile_fail", "ignore", "test_harness"].contains(tag)) {
+        if !tags
+            .iter()
+            .all(|tag| ["rust", "no_run", "should_panic", "compile_fail", "ignore", "test_harness"].contains(tag))
+        {
             return; // A block in another language.
         }
         if tags.contains(&"ignore") {

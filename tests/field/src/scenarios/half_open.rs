@@ -20,7 +20,7 @@ use tower::{ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit,
     breaker::State,
-    grpc::{StatusClassifier, PeekLayer, Unavailable},
+    grpc::{PeekLayer, StatusClassifier, Unavailable},
 };
 
 use super::{Scenario, grpc::warm_up};
