@@ -123,6 +123,12 @@ impl CallReport {
         Self { failure_cause, ..self }
     }
 
+    /// Whether the service made the result: neither a breaker nor a fallback did.
+    #[cfg_attr(not(feature = "last-good"), allow(dead_code))]
+    pub(crate) fn is_of_service(&self) -> bool {
+        self.rejection().is_none() && self.fallback().is_none()
+    }
+
     /// Sets whether the result contains the [`Rejection`](crate::Rejection).
     pub(crate) fn with_held_rejection(self, holds_rejection: bool) -> Self {
         Self { holds_rejection, ..self }

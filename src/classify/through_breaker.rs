@@ -2,7 +2,6 @@
 
 use super::{
     ClassifierFn, DrainFuture, ErrorClassifierFn, IntoOpinion, MemoClassifierFn, Origin, Refine, RejectionMark,
-    classifier::by_default,
 };
 use crate::{BreakerError, Classifier, Rejection, Verdict, time::Instant};
 
@@ -123,16 +122,15 @@ where
     fn memo(&self, _: &Req) {}
 
     fn classify(&self, (): &(), outcome: Result<&Res, &BreakerError<Err>>) -> Verdict {
-        let opinion = Classifier::<Req, Res, BreakerError<Err>>::opinion(self, &(), outcome);
-        opinion.unwrap_or_else(|| by_default(outcome))
+        Classifier::<Req, _, _>::classify(&ThroughBreaker(self), &(), outcome)
     }
 
     fn opinion(&self, (): &(), outcome: Result<&Res, &BreakerError<Err>>) -> Option<Verdict> {
-        inner(outcome).map_or_else(|rejection| Some(rejected(rejection)), |outcome| (self.0)(outcome).into_opinion())
+        Classifier::<Req, _, _>::opinion(&ThroughBreaker(self), &(), outcome)
     }
 
     fn origin(&self, outcome: Result<&Res, &BreakerError<Err>>) -> Origin {
-        origin(outcome)
+        Classifier::<Req, _, _>::origin(&ThroughBreaker(self), outcome)
     }
 }
 
@@ -146,19 +144,15 @@ where
     fn memo(&self, _: &Req) {}
 
     fn classify(&self, (): &(), outcome: Result<&Res, &BreakerError<Err>>) -> Verdict {
-        let opinion = Classifier::<Req, Res, BreakerError<Err>>::opinion(self, &(), outcome);
-        opinion.unwrap_or_else(|| by_default(outcome))
+        Classifier::<Req, _, _>::classify(&ThroughBreaker(self), &(), outcome)
     }
 
     fn opinion(&self, (): &(), outcome: Result<&Res, &BreakerError<Err>>) -> Option<Verdict> {
-        match outcome.err()? {
-            BreakerError::Inner(error) => (self.0)(error).into_opinion(),
-            BreakerError::Rejected(rejection) => Some(rejected(rejection)),
-        }
+        Classifier::<Req, _, _>::opinion(&ThroughBreaker(self), &(), outcome)
     }
 
     fn origin(&self, outcome: Result<&Res, &BreakerError<Err>>) -> Origin {
-        origin(outcome)
+        Classifier::<Req, _, _>::origin(&ThroughBreaker(self), outcome)
     }
 }
 
@@ -175,17 +169,15 @@ where
     }
 
     fn classify(&self, memo: &Memo, outcome: Result<&Res, &BreakerError<Err>>) -> Verdict {
-        let opinion = Classifier::<Req, Res, BreakerError<Err>>::opinion(self, memo, outcome);
-        opinion.unwrap_or_else(|| by_default(outcome))
+        Classifier::<Req, _, _>::classify(&ThroughBreaker(self), memo, outcome)
     }
 
     fn opinion(&self, memo: &Memo, outcome: Result<&Res, &BreakerError<Err>>) -> Option<Verdict> {
-        let classify = |outcome| (self.classify)(memo, outcome).into_opinion();
-        inner(outcome).map_or_else(|rejection| Some(rejected(rejection)), classify)
+        Classifier::<Req, _, _>::opinion(&ThroughBreaker(self), memo, outcome)
     }
 
     fn origin(&self, outcome: Result<&Res, &BreakerError<Err>>) -> Origin {
-        origin(outcome)
+        Classifier::<Req, _, _>::origin(&ThroughBreaker(self), outcome)
     }
 }
 

@@ -55,9 +55,7 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         if let Some(timeout) = timeout_header::parse(request.headers()) {
-            let requested = Deadline::after(timeout);
-            let earliest = request.extensions().get().map_or(requested, |&deadline| requested.min(deadline));
-            request.extensions_mut().insert(earliest);
+            Deadline::after(timeout).lower(request.extensions_mut());
         }
         self.inner.call(request)
     }

@@ -117,7 +117,7 @@ where
         };
         let report = examine(&result, note, |outcome| classifier.origin(outcome));
         // Neither a rejection nor the response of an inner fallback is good.
-        let is_original = report.is_none_or(|report| report.rejection().is_none() && report.fallback().is_none());
+        let is_original = report.is_none_or(|report| report.is_of_service());
         if let (Ok(response), true) = (&result, is_original) {
             if classifier.classify(&memo, Ok(response)) == Verdict::Success {
                 let weight = weigh(response);

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use ::http::Extensions;
+
 use crate::time::Instant;
 
 /// The time at which a request must be answered, as a request extension.
@@ -37,6 +39,12 @@ impl Deadline {
     pub(super) fn from_start(start: Instant, time: Duration) -> Self {
         const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
         Self(start + time.min(FAR))
+    }
+
+    /// Stores the deadline in a request's extensions, unless they contain an earlier one.
+    pub(crate) fn lower(self, extensions: &mut Extensions) {
+        let earliest = extensions.get().map_or(self, |&stored| self.min(stored));
+        extensions.insert(earliest);
     }
 
     /// The time of the deadline.

@@ -66,8 +66,7 @@ impl<B: Replayable> RequestReplay<Request<B>> for Replay {
         if let Some(deadline) = deadline.map(Deadline::new) {
             // With a custom classifier that ignores the request's own deadline, the attempt's may
             // be later. Keep the earlier one.
-            let lowered = request.extensions().get().map_or(deadline, |own: &Deadline| deadline.min(*own));
-            request.extensions_mut().insert(lowered);
+            deadline.lower(request.extensions_mut());
         }
     }
 

@@ -166,7 +166,7 @@ where
         let wrap = |body| ResponseBody::upstream(RecordedBody::plain(body));
         let mut result = result.map(|response| response.map(wrap));
         // Neither a rejection nor the response of an inner fallback is good.
-        let is_original = report.is_none_or(|report| report.rejection().is_none() && report.fallback().is_none());
+        let is_original = report.is_none_or(|report| report.is_of_service());
         let pending = this.pending.get_mut().take().filter(|_| is_original);
         if let (Some(pending), Ok(response)) = (pending, &mut result) {
             pending.settle::<B, Err>(response);
