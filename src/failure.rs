@@ -40,6 +40,20 @@ pub enum FailureKind {
     Rejected,
 }
 
+impl FailureKind {
+    /// A short, stable name for logs and metrics: `transient`, `throttled`, `timed_out`, `permanent`,
+    /// `rejected`.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Transient => "transient",
+            Self::Throttled => "throttled",
+            Self::TimedOut => "timed_out",
+            Self::Permanent => "permanent",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
 /// What a failure shows about the health of the service. A breaker counts it accordingly.
 ///
 /// The kind of the failure implies it (see [`Failure::health`]).

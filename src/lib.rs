@@ -114,6 +114,7 @@ mod cause;
 mod description;
 mod elapsed;
 mod failure;
+mod failure_info;
 mod invalid_config;
 mod name;
 mod outcome;
@@ -211,10 +212,11 @@ pub use classify::Classifier;
 pub use description::Description;
 pub use elapsed::Elapsed;
 pub use failure::{Delivery, Failure, FailureKind, Health};
+pub use failure_info::FailureInfo;
 #[cfg(feature = "fallback")]
 pub use fallback::{FallbackError, FallbackLayer};
 pub use invalid_config::InvalidConfig;
-pub use name::Name;
+pub use name::{Label, Name};
 pub use outcome::Outcome;
 #[cfg(any(feature = "retry", feature = "breaker"))]
 pub use ratio::Ratio;

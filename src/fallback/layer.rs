@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use tower_layer::Layer;
 
@@ -96,7 +96,16 @@ impl<B> FallbackLayer<B> {
 impl<B, C, Merge> FallbackLayer<B, C, Merge> {
     /// Sets the name that events contain. `fallback` unless set.
     pub fn name(mut self, name: impl Into<Name>) -> Self {
-        Arc::make_mut(&mut self.reporter).name = name.into();
+        let reporter = Arc::make_mut(&mut self.reporter);
+        reporter.name = name.into().with_labels_of(&reporter.name);
+        self
+    }
+
+    /// Adds a label, which observers and metrics receive with the name. Replaces the value if the
+    /// label exists.
+    pub fn label(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
+        let reporter = Arc::make_mut(&mut self.reporter);
+        reporter.name = reporter.name.clone().with_label(name, value);
         self
     }
 

@@ -23,10 +23,10 @@ impl Reporter {
     }
 
     pub(super) fn backup_called(&self, cause: Cause) {
-        self.observers.emit(Event::FallbackCalled { name: &self.name, cause });
+        self.observers.emit(Event::FallbackCalled { name: &self.name, cause, failure: None });
     }
 
     pub(super) fn backup_failed(&self, cause: Cause) {
-        self.observers.emit(Event::FallbackFailed { name: &self.name, cause });
+        self.observers.emit(Event::FallbackFailed { name: &self.name, cause, failure: None });
     }
 }

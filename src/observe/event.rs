@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::{Cause, Name};
+use crate::{Cause, FailureInfo, Name};
 
 /// Something that happened in a layer or circuit. Each is emitted once, to every
 /// [`Observer`](super::Observer).
@@ -13,8 +13,14 @@ pub enum Event<'a> {
         name: &'a Name,
         /// The number of the attempt that failed: 1 is the first.
         attempt: u32,
+        /// The limit of attempts. `None` if there is none.
+        max_attempts: Option<u32>,
+        /// Why the attempt failed.
+        failure: FailureInfo<'a>,
         /// The delay before the next attempt.
         delay: Duration,
+        /// How long the request has taken so far. `None` if it wasn't measured.
+        elapsed: Option<Duration>,
         /// The reason of the override that made this retry; see `retry::overrides`. `None` if the
         /// policy itself made it.
         reason: Option<&'static str>,
@@ -29,6 +35,10 @@ pub enum Event<'a> {
         name: &'a Name,
         /// The number of the attempt that is repeated: 1 is the first.
         attempt: u32,
+        /// Why the call failed.
+        failure: FailureInfo<'a>,
+        /// How long the request has taken so far. `None` if it wasn't measured.
+        elapsed: Option<Duration>,
     },
     /// A breaker rejected an attempt for a short time. The retry waits, and then makes the same
     /// attempt.
@@ -39,6 +49,8 @@ pub enum Event<'a> {
         attempt: u32,
         /// The delay before the attempt.
         delay: Duration,
+        /// How long the request has taken so far. `None` if it wasn't measured.
+        elapsed: Option<Duration>,
     },
     /// A request failed, and the retry makes no further attempt.
     RetryStopped {
@@ -46,8 +58,14 @@ pub enum Event<'a> {
         name: &'a Name,
         /// The number of the last attempt that failed.
         attempt: u32,
+        /// The limit of attempts. `None` if there is none.
+        max_attempts: Option<u32>,
         /// Why the retry stopped.
         cause: Cause,
+        /// Why the last attempt failed. `None` if it isn't known.
+        failure: Option<FailureInfo<'a>>,
+        /// How long the request has taken so far. `None` if it wasn't measured.
+        elapsed: Option<Duration>,
         /// The quota's counts, if there is a quota.
         quota: Option<QuotaUsage<'a>>,
     },
@@ -72,6 +90,29 @@ pub enum Event<'a> {
         name: &'a Name,
         /// The number of the attempt that succeeded: 2 or more.
         attempt: u32,
+        /// The limit of attempts. `None` if there is none.
+        max_attempts: Option<u32>,
+        /// How long the successful attempt took. `None` if it wasn't measured.
+        duration: Option<Duration>,
+        /// How long the request has taken so far. `None` if it wasn't measured.
+        elapsed: Option<Duration>,
+    },
+    /// A request finished, with any outcome. Emitted only if it is switched on, by
+    /// `RetryConfig::report_requests`. A request whose future is dropped before it finishes emits
+    /// none.
+    RequestFinished {
+        /// The retry's name.
+        name: &'a Name,
+        /// How many attempts were made.
+        attempts: u32,
+        /// What the caller received.
+        outcome: RequestOutcome,
+        /// Why there was no further attempt, if the request failed.
+        cause: Option<Cause>,
+        /// Why the last attempt failed, if the request failed.
+        failure: Option<FailureInfo<'a>>,
+        /// How long the request took. `None` if it wasn't measured.
+        elapsed: Option<Duration>,
     },
     /// A circuit opened. It rejects calls.
     CircuitOpened {
@@ -97,6 +138,12 @@ pub enum Event<'a> {
         failures: u32,
         /// The slow calls among these calls.
         slow: u32,
+        /// The failure that opened it. `None` if a slow call, a timer or a method opened it, or if
+        /// the failure was reported without details.
+        failure: Option<FailureInfo<'a>>,
+        /// How long it has been open or half-open since it was closed last. `None` if it isn't
+        /// known.
+        failing_for: Option<Duration>,
     },
     /// A circuit would have opened, but stays closed: it is in `MetricsOnly` mode, or its
     /// `CircuitGroup` allows no further open circuit. Emitted once until it opens, is reset, or its
@@ -113,6 +160,8 @@ pub enum Event<'a> {
         failures: u32,
         /// The slow calls among these calls.
         slow: u32,
+        /// The failure that would have opened it. `None` as for `CircuitOpened`.
+        failure: Option<FailureInfo<'a>>,
     },
     /// The mode of a circuit was changed by a method of [`Circuit`](crate::Circuit), such as
     /// `force_open`.
@@ -126,16 +175,24 @@ pub enum Event<'a> {
     CircuitHalfOpened {
         /// The circuit's name.
         name: &'a Name,
+        /// How long it has been open or half-open since it was closed last. `None` if it isn't
+        /// known.
+        failing_for: Option<Duration>,
     },
     /// A circuit closed. It admits calls.
     CircuitClosed {
         /// The circuit's name.
         name: &'a Name,
+        /// How long it was open or half-open since it was closed last. `None` if it isn't
+        /// known.
+        failing_for: Option<Duration>,
     },
     /// A circuit counted a failure.
     CallFailed {
         /// The circuit's name.
         name: &'a Name,
+        /// Why the call failed. `None` if the failure was reported without details.
+        failure: Option<FailureInfo<'a>>,
     },
     /// A circuit rejected a call.
     CallRejected {
@@ -143,6 +200,9 @@ pub enum Event<'a> {
         name: &'a Name,
         /// The time after which a call may be admitted again. `None` if it isn't known.
         retry_in: Option<Duration>,
+        /// How long it has been open or half-open since it was closed last. `None` if it isn't
+        /// known.
+        failing_for: Option<Duration>,
     },
     /// The primary of a fallback failed, and the backup is called.
     FallbackCalled {
@@ -150,6 +210,17 @@ pub enum Event<'a> {
         name: &'a Name,
         /// Why the primary failed.
         cause: Cause,
+        /// The primary's failure. `None` if it isn't known.
+        failure: Option<FailureInfo<'a>>,
+    },
+    /// The backup of a fallback answered.
+    FallbackSucceeded {
+        /// The fallback's name.
+        name: &'a Name,
+        /// Why the primary had failed.
+        cause: Cause,
+        /// How long the backup took. `None` if it wasn't measured.
+        duration: Option<Duration>,
     },
     /// The backup of a fallback failed, too.
     FallbackFailed {
@@ -157,7 +228,32 @@ pub enum Event<'a> {
         name: &'a Name,
         /// Why the primary had failed.
         cause: Cause,
+        /// The backup's failure. `None` if it isn't known.
+        failure: Option<FailureInfo<'a>>,
     },
+}
+
+/// What the caller of a retry received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RequestOutcome {
+    /// A success.
+    Success,
+    /// A result that the classifier calls neutral or the client's fault.
+    Neutral,
+    /// A failure.
+    Failure,
+}
+
+impl RequestOutcome {
+    /// A short, stable name: `success`, `neutral`, `failure`.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Neutral => "neutral",
+            Self::Failure => "failure",
+        }
+    }
 }
 
 /// The counts of a quota for one key.

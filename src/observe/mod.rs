@@ -76,9 +76,10 @@ mod observers;
 #[cfg(feature = "tracing")]
 mod tracing;
 
+pub use crate::failure_info::{ErrorText, FailureInfo, ResponseStatus};
 #[cfg(feature = "audit")]
 pub use audit::Audit;
-pub use event::{Event, QuotaUsage};
+pub use event::{Event, QuotaUsage, RequestOutcome};
 pub use observer::Observer;
 #[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
 pub(crate) use observers::Observers;

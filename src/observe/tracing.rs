@@ -43,10 +43,17 @@ impl fmt::Debug for ShownOpenTime {
 impl Observer for TracingObserver {
     fn on_event(&self, event: &Event<'_>) {
         match *event {
-            Event::RetryScheduled { name, attempt, delay, reason, quota: None } => {
+            Event::RetryScheduled { name, attempt, delay, reason, quota: None, .. } => {
                 warn!(name = &*name.sanitized(), attempt, ?delay, reason, "attempt failed, retrying");
             }
-            Event::RetryScheduled { name, attempt, delay, reason, quota: Some(QuotaUsage { key, retries, total }) } => {
+            Event::RetryScheduled {
+                name,
+                attempt,
+                delay,
+                reason,
+                quota: Some(QuotaUsage { key, retries, total }),
+                ..
+            } => {
                 warn!(
                     name = &*name.sanitized(),
                     attempt,
@@ -58,10 +65,10 @@ impl Observer for TracingObserver {
                     "attempt failed, retrying"
                 );
             }
-            Event::TransparentRetry { name, attempt } => {
+            Event::TransparentRetry { name, attempt, .. } => {
                 info!(name = &*name.sanitized(), attempt, "the server did not process the call, sending it again")
             }
-            Event::RejectionWait { name, attempt, delay } => {
+            Event::RejectionWait { name, attempt, delay, .. } => {
                 debug!(name = &*name.sanitized(), attempt, ?delay, "the circuit rejected the call, waiting");
             }
             Event::RetryStopped {
@@ -72,7 +79,7 @@ impl Observer for TracingObserver {
             } => {
                 debug!(name = &*name.sanitized(), attempt, %cause, "not retried");
             }
-            Event::RetryStopped { name, attempt, cause, quota } => {
+            Event::RetryStopped { name, attempt, cause, quota, .. } => {
                 let key = quota.map(|quota| name_str(quota.key));
                 error!(name = &*name.sanitized(), attempt, %cause, key = key.as_deref(), "not retried");
             }
@@ -90,7 +97,7 @@ impl Observer for TracingObserver {
                      logged once"
                 );
             }
-            Event::RetrySucceeded { name, attempt } => {
+            Event::RetrySucceeded { name, attempt, .. } => {
                 info!(name = &*name.sanitized(), attempt, "succeeded after retrying")
             }
             // The first opening has reported the outage. The later ones follow after each open
@@ -109,7 +116,16 @@ impl Observer for TracingObserver {
                     "circuit opened again"
                 );
             }
-            Event::CircuitOpened { name, open_for, openings_in_a_row, failures_in_a_row, calls, failures, slow } => {
+            Event::CircuitOpened {
+                name,
+                open_for,
+                openings_in_a_row,
+                failures_in_a_row,
+                calls,
+                failures,
+                slow,
+                ..
+            } => {
                 let open_for = ShownOpenTime(open_for);
                 error!(
                     name = &*name.sanitized(),
@@ -122,18 +138,24 @@ impl Observer for TracingObserver {
                     "circuit opened"
                 );
             }
-            Event::CircuitWouldOpen { name, failures_in_a_row, calls, failures, slow } => {
+            Event::CircuitWouldOpen { name, failures_in_a_row, calls, failures, slow, .. } => {
                 warn!(name = &*name.sanitized(), failures_in_a_row, calls, failures, slow, "circuit would have opened");
             }
             Event::CircuitModeChanged { name, mode } => {
                 info!(name = &*name.sanitized(), mode = &*name_str(mode), "circuit mode changed")
             }
-            Event::CircuitHalfOpened { name } => info!(name = &*name.sanitized(), "circuit half-open, probing"),
-            Event::CircuitClosed { name } => info!(name = &*name.sanitized(), "circuit closed"),
-            Event::CallFailed { name } => debug!(name = &*name.sanitized(), "failure counted"),
-            Event::CallRejected { name, retry_in } => debug!(name = &*name.sanitized(), ?retry_in, "call rejected"),
-            Event::FallbackCalled { name, cause } => info!(name = &*name.sanitized(), %cause, "fallback called"),
-            Event::FallbackFailed { name, cause } => error!(name = &*name.sanitized(), %cause, "fallback failed"),
+            Event::CircuitHalfOpened { name, .. } => info!(name = &*name.sanitized(), "circuit half-open, probing"),
+            Event::CircuitClosed { name, .. } => info!(name = &*name.sanitized(), "circuit closed"),
+            Event::RequestFinished { name, attempts, outcome, .. } => {
+                debug!(name = &*name.sanitized(), attempts, outcome = outcome.label(), "request finished");
+            }
+            Event::FallbackSucceeded { name, cause, .. } => {
+                debug!(name = &*name.sanitized(), %cause, "fallback answered");
+            }
+            Event::CallFailed { name, .. } => debug!(name = &*name.sanitized(), "failure counted"),
+            Event::CallRejected { name, retry_in, .. } => debug!(name = &*name.sanitized(), ?retry_in, "call rejected"),
+            Event::FallbackCalled { name, cause, .. } => info!(name = &*name.sanitized(), %cause, "fallback called"),
+            Event::FallbackFailed { name, cause, .. } => error!(name = &*name.sanitized(), %cause, "fallback failed"),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod classifiers;
 mod describe;
+mod label;
 mod setters;
 mod settings;
 mod transactions;

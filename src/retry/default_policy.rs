@@ -84,7 +84,7 @@ where
             after_failure.reservation.give_back();
         }
         self.quota.release(&mut progress.account);
-        self.emit_stopped::<Req, _>(progress, attempt, cause);
+        self.emit_stopped::<Req, _>(progress, attempt, cause, None);
     }
 
     #[inline]

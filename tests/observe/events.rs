@@ -334,6 +334,8 @@ fn an_open_time_that_is_over_is_shown_as_such() {
         calls: 1,
         failures: 1,
         slow: 0,
+        failure: None,
+        failing_for: None,
     };
     let shown = |open_for| opened(open_for).to_string();
     assert!(shown(Duration::ZERO).starts_with("CircuitOpened open_for=until_next_call openings_in_a_row=2"));

@@ -16,7 +16,7 @@ pub(crate) const ROOMS: &[Room] = &[
     Room { name: "time", modules: &["time"], imports: Nothing },
     Room {
         name: "nouns",
-        modules: &["attempt", "body_elapsed", "boxed_error", "call_report", "cause", "description", "elapsed", "failure", "invalid_config", "name", "outcome", "ratio", "verdict"],
+        modules: &["attempt", "body_elapsed", "boxed_error", "call_report", "cause", "description", "elapsed", "failure", "failure_info", "invalid_config", "name", "outcome", "ratio", "verdict"],
         imports: These(&["text", "time"]),
     },
     Room {

@@ -2,9 +2,9 @@
 
 use tower::{Layer, ServiceBuilder};
 use tower_recourse::{
-    BreakerConfig, BreakerLayer, Cause, Circuit, FallbackLayer, RetryConfig, RetryLayer,
+    BreakerConfig, BreakerLayer, Cause, Circuit, FailureInfo, FailureKind, FallbackLayer, RetryConfig, RetryLayer,
     breaker::{Mode, OpenDuration, TripRule},
-    observe::{Event, Observer, QuotaUsage},
+    observe::{ErrorText, Event, Observer, QuotaUsage},
     retry::{Backoff, Jitter, RetryQuota},
     testing::{EventRecorder, Script, fail, succeed},
 };
@@ -70,7 +70,15 @@ fn an_event_keeps_its_borrowed_texts() {
     {
         let (name, key) = (String::from("jobs").into(), String::from("tenant\n7"));
         let quota = Some(QuotaUsage::new(&key, 2, 5));
-        recorder.on_event(&Event::RetryStopped { name: &name, attempt: 3, cause: Cause::KeyQuota { limit: 2 }, quota });
+        recorder.on_event(&Event::RetryStopped {
+            name: &name,
+            attempt: 3,
+            max_attempts: Some(4),
+            cause: Cause::KeyQuota { limit: 2 },
+            failure: Some(FailureInfo::new(FailureKind::Transient).with_error(Some(ErrorText::text("lost\n")))),
+            elapsed: None,
+            quota,
+        });
     }
     let events = recorder.events();
     assert!(
@@ -82,7 +90,7 @@ fn an_event_keeps_its_borrowed_texts() {
         recorder.take(),
         [
             r#"CircuitModeChanged mode="metrics only""#,
-            r#"RetryStopped attempt=3 cause=key_quota key="tenant\n7" retries=2 total=5"#,
+            r#"RetryStopped attempt=3 cause=key_quota failure=transient error="lost\n" key="tenant\n7" retries=2 total=5"#,
         ]
     );
     assert!(recorder.events().is_empty());

@@ -189,7 +189,7 @@ impl<C> Circuit<C> {
 
     fn report_rejection(&self, settings: &Settings, name: &Name, retry_in: Option<Duration>) {
         self.tenant.totals.rejected.add();
-        settings.observers.emit(Event::CallRejected { name, retry_in });
+        settings.observers.emit(Event::CallRejected { name, retry_in, failing_for: None });
     }
 
     fn rejection(&self, settings: &Settings, packed: PackedRejection) -> Rejection {

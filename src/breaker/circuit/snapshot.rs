@@ -112,6 +112,8 @@ impl<C> Circuit<C> {
                     calls: 0,
                     failures: 0,
                     slow: 0,
+                    failure: None,
+                    failing_for: None,
                 }),
                 _ => {
                     let transition = Transition { word: after, counts: Counts::default(), open_for: u64::MAX };

@@ -109,7 +109,8 @@ impl<C> BreakerConfig<C> {
     /// Sets the name in events, rejections and stats. The default is `breaker`; in a preset, the
     /// preset's name: `http`, `grpc`, `reqwest`.
     pub fn name(mut self, name: impl Into<Name>) -> Self {
-        self.settings().name = name.into();
+        let settings = self.settings();
+        settings.name = name.into().with_labels_of(&settings.name);
         self
     }
 
@@ -283,7 +284,7 @@ impl<C> BreakerConfig<C> {
         self
     }
 
-    fn settings(&mut self) -> &mut Settings {
+    pub(super) fn settings(&mut self) -> &mut Settings {
         Arc::make_mut(&mut self.settings)
     }
 }

@@ -3,6 +3,7 @@
 mod breaker_config;
 mod cancelled_calls;
 mod describe;
+mod label;
 mod open_context;
 mod open_duration;
 mod probes;

@@ -25,9 +25,11 @@ impl Tenant {
                 calls,
                 failures,
                 slow: counts.slow,
+                failure: None,
+                failing_for: None,
             },
-            Phase::HalfOpen { .. } => Event::CircuitHalfOpened { name },
-            Phase::Closed { .. } => Event::CircuitClosed { name },
+            Phase::HalfOpen { .. } => Event::CircuitHalfOpened { name, failing_for: None },
+            Phase::Closed { .. } => Event::CircuitClosed { name, failing_for: None },
         });
     }
 
@@ -39,6 +41,7 @@ impl Tenant {
             calls,
             failures,
             slow: counts.slow,
+            failure: None,
         });
     }
 }

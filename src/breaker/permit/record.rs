@@ -76,7 +76,7 @@ impl Permit {
             tenant.totals.transitions.add();
         }
         if result == CallResult::Failure {
-            settings.observers.emit(Event::CallFailed { name: tenant.name(&settings) });
+            settings.observers.emit(Event::CallFailed { name: tenant.name(&settings), failure: None });
         }
         match effect {
             EndEffect::Transitioned(transition) => tenant.emit_transition(&settings, transition),

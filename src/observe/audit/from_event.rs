@@ -17,41 +17,46 @@ pub(super) fn is_of_every_call(event: &Event<'_>) -> bool {
 pub(super) fn entry(event: &Event<'_>) -> AuditEntry {
     let entry = AuditEntry::new(kind(event));
     match *event {
-        Event::RetryScheduled { name, attempt, delay, reason, quota } => {
+        Event::RetryScheduled { name, attempt, delay, reason, quota, .. } => {
             let entry = entry.name(name.as_str()).count("attempt", attempt.into()).count("delay_ms", millis(delay));
             with_quota(if let Some(reason) = reason { entry.reason(reason) } else { entry }, quota)
         }
-        Event::RejectionWait { name, attempt, delay } => {
+        Event::RejectionWait { name, attempt, delay, .. } => {
             entry.name(name.as_str()).count("attempt", attempt.into()).count("delay_ms", millis(delay))
         }
-        Event::RetryStopped { name, attempt, cause, quota } => {
+        Event::RetryStopped { name, attempt, cause, quota, .. } => {
             with_quota(with_cause(entry.name(name.as_str()), cause).count("attempt", attempt.into()), quota)
         }
         Event::RequestNotReplayable { name } | Event::IdempotencyUnknown { name } => entry.name(name.as_str()),
-        Event::TransparentRetry { name, attempt } | Event::RetrySucceeded { name, attempt } => {
+        Event::TransparentRetry { name, attempt, .. } | Event::RetrySucceeded { name, attempt, .. } => {
             entry.name(name.as_str()).count("attempt", attempt.into())
         }
-        Event::CircuitOpened { name, open_for, openings_in_a_row, failures_in_a_row, calls, failures, slow } => {
+        Event::RequestFinished { name, attempts, outcome, .. } => {
+            entry.name(name.as_str()).count("attempts", attempts.into()).reason(outcome.label())
+        }
+        Event::CircuitOpened {
+            name, open_for, openings_in_a_row, failures_in_a_row, calls, failures, slow, ..
+        } => {
             let entry = entry.name(name.as_str()).count("openings_in_a_row", openings_in_a_row.into());
             let entry = entry.count("failures_in_a_row", failures_in_a_row.into());
             let entry = if open_for == Duration::MAX { entry } else { entry.count("open_for_ms", millis(open_for)) };
             with_window(entry, calls, failures, slow)
         }
-        Event::CircuitWouldOpen { name, failures_in_a_row, calls, failures, slow } => {
+        Event::CircuitWouldOpen { name, failures_in_a_row, calls, failures, slow, .. } => {
             let entry = entry.name(name.as_str()).count("failures_in_a_row", failures_in_a_row.into());
             with_window(entry, calls, failures, slow)
         }
         Event::CircuitModeChanged { name, mode } => entry.name(name.as_str()).reason(mode),
-        Event::CircuitHalfOpened { name } | Event::CircuitClosed { name } | Event::CallFailed { name } => {
+        Event::CircuitHalfOpened { name, .. } | Event::CircuitClosed { name, .. } | Event::CallFailed { name, .. } => {
             entry.name(name.as_str())
         }
-        Event::CallRejected { name, retry_in } => match retry_in {
+        Event::CallRejected { name, retry_in, .. } => match retry_in {
             Some(retry_in) => entry.name(name.as_str()).count("retry_in_ms", millis(retry_in)),
             None => entry.name(name.as_str()),
         },
-        Event::FallbackCalled { name, cause } | Event::FallbackFailed { name, cause } => {
-            with_cause(entry.name(name.as_str()), cause)
-        }
+        Event::FallbackCalled { name, cause, .. }
+        | Event::FallbackSucceeded { name, cause, .. }
+        | Event::FallbackFailed { name, cause, .. } => with_cause(entry.name(name.as_str()), cause),
     }
 }
 
@@ -64,6 +69,7 @@ fn kind(event: &Event<'_>) -> &'static str {
         Event::RequestNotReplayable { .. } => "request_not_replayable",
         Event::IdempotencyUnknown { .. } => "idempotency_unknown",
         Event::RetrySucceeded { .. } => "retry_succeeded",
+        Event::RequestFinished { .. } => "request_finished",
         Event::CircuitOpened { .. } => "circuit_opened",
         Event::CircuitWouldOpen { .. } => "circuit_would_open",
         Event::CircuitModeChanged { .. } => "circuit_mode_changed",
@@ -72,6 +78,7 @@ fn kind(event: &Event<'_>) -> &'static str {
         Event::CallFailed { .. } => "call_failed",
         Event::CallRejected { .. } => "call_rejected",
         Event::FallbackCalled { .. } => "fallback_called",
+        Event::FallbackSucceeded { .. } => "fallback_succeeded",
         Event::FallbackFailed { .. } => "fallback_failed",
     }
 }

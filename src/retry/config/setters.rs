@@ -11,7 +11,7 @@ use crate::{Name, Ratio, observe::Observer};
 impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// The name in events. Default: `retry`, or the name of the preset, such as `transactions`.
     pub fn name(mut self, name: impl Into<Name>) -> Self {
-        self.settings.name = name.into();
+        self.settings.name = name.into().with_labels_of(&self.settings.name);
         self
     }
 

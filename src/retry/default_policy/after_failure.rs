@@ -12,7 +12,7 @@ use super::{
     },
     RetryState,
 };
-use crate::{Attempt, Cause, Delivery, Failure, FailureKind, observe::Event, time::Instant};
+use crate::{Attempt, Cause, Delivery, Failure, FailureInfo, FailureKind, observe::Event, time::Instant};
 
 impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// `paid` is the token that the budget gave for this attempt. `overrides` is called with the
@@ -36,13 +36,18 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
             let after_failure = progress.after_failure();
             after_failure.had_transparent_retry = true;
             after_failure.age.begin_if_timed(attempt);
-            observers.emit(Event::TransparentRetry { name, attempt: number });
+            observers.emit(Event::TransparentRetry {
+                name,
+                attempt: number,
+                failure: FailureInfo::new(failure.kind()),
+                elapsed: None,
+            });
             return Decision::TransparentRetry;
         }
 
         if let Some(delay) = self.rejection_delay(progress, attempt, failure) {
             self.hold_for_rejection::<Req, _>(progress, attempt, paid, delay);
-            observers.emit(Event::RejectionWait { name, attempt: number, delay });
+            observers.emit(Event::RejectionWait { name, attempt: number, delay, elapsed: None });
             return Decision::WaitOut { delay };
         }
 
@@ -65,7 +70,16 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         match checked.and_then(|next| self.reserve::<Req, _>(progress, attempt, failure, next)) {
             Ok(delay) => {
                 let quota = self.quota.usage(&mut progress.account);
-                observers.emit(Event::RetryScheduled { name, attempt: number, delay, reason: override_reason, quota });
+                observers.emit(Event::RetryScheduled {
+                    name,
+                    attempt: number,
+                    max_attempts: None,
+                    failure: FailureInfo::new(failure.kind()),
+                    delay,
+                    elapsed: None,
+                    reason: override_reason,
+                    quota,
+                });
                 let reason = override_reason.map_or(DecisionReason::Transient, DecisionReason::Custom);
                 Decision::Retry { delay, reason }
             }
@@ -74,7 +88,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
                     self.settings.emit_if_idempotency_unknown(failure);
                 }
                 if let Some(cause) = reason.cause() {
-                    self.emit_stopped::<Req, _>(progress, attempt, cause);
+                    self.emit_stopped::<Req, _>(progress, attempt, cause, Some(FailureInfo::new(failure.kind())));
                 }
                 Decision::Return(reason)
             }
@@ -98,6 +112,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         progress: &mut RetryState<Memo, Quota::Quota>,
         attempt: &Attempt,
         cause: Cause,
+        failure: Option<FailureInfo<'_>>,
     ) where
         Quota: QuotaSource<Req>,
     {
@@ -107,7 +122,15 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
             observers.emit(Event::RequestNotReplayable { name });
         }
         let quota = self.quota.usage(&mut progress.account);
-        observers.emit(Event::RetryStopped { name, attempt: attempt.number(), cause, quota });
+        observers.emit(Event::RetryStopped {
+            name,
+            attempt: attempt.number(),
+            max_attempts: None,
+            cause,
+            failure,
+            elapsed: None,
+            quota,
+        });
     }
 }
 

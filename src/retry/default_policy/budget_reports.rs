@@ -23,7 +23,13 @@ impl Settings {
         }
         let number = attempt.number();
         if number > 1 {
-            self.observers.emit(Event::RetrySucceeded { name: &self.name, attempt: number });
+            self.observers.emit(Event::RetrySucceeded {
+                name: &self.name,
+                attempt: number,
+                max_attempts: None,
+                duration: None,
+                elapsed: None,
+            });
         }
     }
 

@@ -1,0 +1,289 @@
+//! What is known about a failed call: its kind, the status, the text of the error, the duration.
+
+use std::{
+    error::Error,
+    fmt::{self, Write},
+    time::Duration,
+};
+
+use crate::{FailureKind, sanitize};
+
+/// What is known about a failed call. Events contain it.
+///
+/// `Display` shows everything in one line: `transient: HTTP 503 after 12ms`,
+/// `timed_out: deadline has elapsed after 2s`.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct FailureInfo<'a> {
+    /// The kind of the failure, as the classifier decided.
+    pub kind: FailureKind,
+    /// The status of the response. `None` if there was no response, or if the classifier doesn't
+    /// read statuses.
+    pub status: Option<ResponseStatus>,
+    /// The text of the error. `None` if the call returned a response without a text.
+    pub error: Option<ErrorText<'a>>,
+    /// How long the call or attempt took. `None` if it wasn't measured.
+    pub duration: Option<Duration>,
+}
+
+impl<'a> FailureInfo<'a> {
+    /// A failure of which only the kind is known.
+    pub const fn new(kind: FailureKind) -> Self {
+        Self { kind, status: None, error: None, duration: None }
+    }
+
+    /// Adds the status of the response.
+    pub const fn with_status(self, status: Option<ResponseStatus>) -> Self {
+        Self { status, ..self }
+    }
+
+    /// Adds the text of the error.
+    pub const fn with_error(self, error: Option<ErrorText<'a>>) -> Self {
+        Self { error, ..self }
+    }
+
+    /// Adds the duration of the call.
+    pub const fn with_duration(self, duration: Option<Duration>) -> Self {
+        Self { duration, ..self }
+    }
+}
+
+impl fmt::Display for FailureInfo<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.label())?;
+        if let Some(status) = self.status {
+            write!(f, ": {status}")?;
+        }
+        if let Some(error) = self.error {
+            write!(f, ": {error}")?;
+        }
+        match self.duration {
+            Some(duration) => write!(f, " after {duration:?}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The status of a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ResponseStatus {
+    /// The status code of an HTTP response.
+    Http(u16),
+    /// The status code of a gRPC response.
+    Grpc(u16),
+}
+
+impl ResponseStatus {
+    /// The number of the status.
+    pub const fn code(self) -> u16 {
+        match self {
+            Self::Http(code) | Self::Grpc(code) => code,
+        }
+    }
+}
+
+/// Shows `HTTP 503`, or `gRPC 14 UNAVAILABLE`.
+impl fmt::Display for ResponseStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Http(code) => write!(f, "HTTP {code}"),
+            Self::Grpc(code) => match grpc_name(code) {
+                Some(name) => write!(f, "gRPC {code} {name}"),
+                None => write!(f, "gRPC {code}"),
+            },
+        }
+    }
+}
+
+/// The names of the gRPC status codes, as in the gRPC documentation.
+const fn grpc_name(code: u16) -> Option<&'static str> {
+    Some(match code {
+        0 => "OK",
+        1 => "CANCELLED",
+        2 => "UNKNOWN",
+        3 => "INVALID_ARGUMENT",
+        4 => "DEADLINE_EXCEEDED",
+        5 => "NOT_FOUND",
+        6 => "ALREADY_EXISTS",
+        7 => "PERMISSION_DENIED",
+        8 => "RESOURCE_EXHAUSTED",
+        9 => "FAILED_PRECONDITION",
+        10 => "ABORTED",
+        11 => "OUT_OF_RANGE",
+        12 => "UNIMPLEMENTED",
+        13 => "INTERNAL",
+        14 => "UNAVAILABLE",
+        15 => "DATA_LOSS",
+        16 => "UNAUTHENTICATED",
+        _ => return None,
+    })
+}
+
+/// The text of an error. It is formatted only when an observer shows it.
+///
+/// `Display` and `Debug` escape the text and cut it at 256 bytes, because it may come from outside.
+#[derive(Clone, Copy)]
+pub struct ErrorText<'a>(Text<'a>);
+
+#[derive(Clone, Copy)]
+enum Text<'a> {
+    Display(&'a dyn fmt::Display),
+    Error(&'a (dyn Error + 'static)),
+    Plain(&'a str),
+}
+
+/// How many links of a chain of sources are shown.
+const MAX_LINKS: usize = 8;
+/// How many bytes of a chain are collected. More than are shown, because escaping only adds bytes.
+const MAX_BYTES: usize = 256;
+
+impl<'a> ErrorText<'a> {
+    /// The text that `Display` shows.
+    pub const fn display(error: &'a dyn fmt::Display) -> Self {
+        Self(Text::Display(error))
+    }
+
+    /// The text of an error and of its sources, separated by `: `. A source whose text is already
+    /// contained in the text before it is left out.
+    pub const fn error(error: &'a (dyn Error + 'static)) -> Self {
+        Self(Text::Error(error))
+    }
+
+    /// This text.
+    pub const fn text(text: &'a str) -> Self {
+        Self(Text::Plain(text))
+    }
+
+    /// The name of the error's type, for an error whose text isn't accessible.
+    pub fn type_name<E>() -> Self {
+        Self(Text::Plain(std::any::type_name::<E>()))
+    }
+}
+
+impl fmt::Display for ErrorText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Text::Display(error) => sanitize::name(error).fmt(f),
+            Text::Error(error) => sanitize::name(chain(error)).fmt(f),
+            Text::Plain(text) => sanitize::name(text).fmt(f),
+        }
+    }
+}
+
+/// As `Display`, between quotes.
+impl fmt::Debug for ErrorText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Text::Display(error) => fmt::Display::fmt(&sanitize::quoted(error), f),
+            Text::Error(error) => fmt::Display::fmt(&sanitize::quoted(chain(error)), f),
+            Text::Plain(text) => fmt::Display::fmt(&sanitize::quoted(text), f),
+        }
+    }
+}
+
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = bounded(error);
+    let mut next = error.source();
+    for _ in 1..MAX_LINKS {
+        let Some(link) = next.filter(|_| text.len() <= MAX_BYTES) else { break };
+        let of_link = bounded(link);
+        if !text.contains(&of_link) {
+            text.push_str(": ");
+            text.push_str(&of_link);
+        }
+        next = link.source();
+    }
+    text
+}
+
+/// The text, or a part of it that is longer than what is shown.
+fn bounded(error: &dyn fmt::Display) -> String {
+    struct Bounded(String);
+
+    impl Write for Bounded {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            let room = (MAX_BYTES + 1).saturating_sub(self.0.len());
+            if text.len() <= room {
+                self.0.push_str(text);
+                return Ok(());
+            }
+            // The first end of a character behind the limit: the text has to be longer than what
+            // is shown, so that it is shown as cut.
+            let end = (room..=text.len()).find(|&end| text.is_char_boundary(end)).unwrap_or(text.len());
+            self.0.push_str(&text[..end]);
+            Err(fmt::Error)
+        }
+    }
+
+    let mut bounded = Bounded(String::new());
+    // An error means that the text was cut, or that its `Display` failed. It ends there.
+    let _ = write!(bounded, "{error}");
+    bounded.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Link(&'static str, Option<Box<Link>>);
+
+    impl fmt::Display for Link {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl Error for Link {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            self.1.as_ref().map(|link| &**link as _)
+        }
+    }
+
+    #[test]
+    fn a_chain_shows_each_text_once() {
+        let error = Link("send: refused", Some(Box::new(Link("refused", Some(Box::new(Link("os error 111", None)))))));
+        assert_eq!(ErrorText::error(&error).to_string(), "send: refused: os error 111");
+    }
+
+    #[test]
+    fn an_endless_chain_is_cut() {
+        #[derive(Debug)]
+        struct Endless;
+        impl fmt::Display for Endless {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                loop {
+                    f.write_str("ä")?;
+                }
+            }
+        }
+        impl Error for Endless {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                Some(self)
+            }
+        }
+        let shown = ErrorText::error(&Endless).to_string();
+        assert!(shown.ends_with("ä…"), "{shown}");
+        assert!(shown.len() <= 260, "{}", shown.len());
+        assert_eq!(ErrorText::display(&Endless).to_string(), shown);
+    }
+
+    #[test]
+    fn texts_from_outside_are_escaped() {
+        assert_eq!(ErrorText::text("a\nb").to_string(), r"a\nb");
+        assert_eq!(format!("{:?}", ErrorText::display(&"a\u{1b}[0m\"")), r#""a\u{1b}[0m\"""#);
+    }
+
+    #[test]
+    fn a_failure_is_shown_in_one_line() {
+        let info = FailureInfo::new(FailureKind::Transient)
+            .with_status(Some(ResponseStatus::Grpc(14)))
+            .with_error(Some(ErrorText::text("connection reset")))
+            .with_duration(Some(Duration::from_millis(12)));
+        assert_eq!(info.to_string(), "transient: gRPC 14 UNAVAILABLE: connection reset after 12ms");
+        assert_eq!(FailureInfo::new(FailureKind::TimedOut).to_string(), "timed_out");
+        assert_eq!(ResponseStatus::Grpc(99).to_string(), "gRPC 99");
+        assert_eq!(ResponseStatus::Http(503).to_string(), "HTTP 503");
+    }
+}
