@@ -105,7 +105,12 @@ where
                 // Matched in place: moving the outcome out of its `Poll` would copy it.
                 match polled {
                     Poll::Ready(Ok(response)) if note.is_empty() && !state.is_rejection::<_, Err>(&response) => {
-                        Poll::Ready(Ok(state.complete_response::<_, Err>(response)))
+                        match state.complete_success::<_, Err>(response) {
+                            Ok(response) => Poll::Ready(Ok(response)),
+                            Err((response, verdict)) => {
+                                Poll::Ready(state.complete_response::<Reject, _, _>(response, verdict))
+                            }
+                        }
                     }
                     Poll::Ready(result) => Poll::Ready(state.complete::<Reject, _, _>(result, note)),
                     Poll::Pending => Poll::Pending,

@@ -151,13 +151,13 @@
 //!
 //! | event | when |
 //! |---|---|
-//! | [`CircuitOpened`](crate::observe::Event::CircuitOpened) | the circuit opened; with the open time and the counts that led to it |
+//! | [`CircuitOpened`](crate::observe::Event::CircuitOpened) | the circuit opened; with the open time, the counts that led to it, and the failure that opened it |
 //! | [`CircuitHalfOpened`](crate::observe::Event::CircuitHalfOpened) | the first probe was admitted, or the state was read, after the open time |
-//! | [`CircuitClosed`](crate::observe::Event::CircuitClosed) | probes succeeded, or the circuit was closed by hand |
-//! | [`CircuitWouldOpen`](crate::observe::Event::CircuitWouldOpen) | a rule was met in [`Mode::MetricsOnly`] |
+//! | [`CircuitClosed`](crate::observe::Event::CircuitClosed) | probes succeeded, or the circuit was closed by hand; with the time for which calls had been failing |
+//! | [`CircuitWouldOpen`](crate::observe::Event::CircuitWouldOpen) | a rule was met in [`Mode::MetricsOnly`], or the [group](CircuitGroup) had no slot |
 //! | [`CircuitModeChanged`](crate::observe::Event::CircuitModeChanged) | the mode changed |
-//! | [`CallFailed`](crate::observe::Event::CallFailed) | a call counted as a failure |
-//! | [`CallRejected`](crate::observe::Event::CallRejected) | the circuit rejected a call |
+//! | [`CallFailed`](crate::observe::Event::CallFailed) | a call counted as a failure; with its kind, its error, and its duration if [calls are timed](BreakerConfig::time_calls) |
+//! | [`CallRejected`](crate::observe::Event::CallRejected) | the circuit rejected a call; with the time for which calls have been failing |
 //!
 //! # Modes
 //!

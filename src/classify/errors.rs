@@ -152,7 +152,7 @@ where
 impl ErrorClassifier {
     /// The verdict on an error for classifiers that know whether the request is idempotent: without
     /// the mark [`idempotency_unknown`](Verdict::idempotency_unknown).
-    #[cfg_attr(not(feature = "http"), allow(dead_code))]
+    #[cfg_attr(not(any(feature = "http", feature = "fallback")), allow(dead_code))]
     pub(crate) fn judge<Err: 'static>(error: &Err) -> Verdict {
         known_verdict(error).unwrap_or(Verdict::transient())
     }

@@ -245,6 +245,8 @@ mod error_readers;
 mod errors;
 #[cfg_attr(not(any(feature = "retry", feature = "breaker", feature = "fallback")), allow(dead_code))]
 pub(crate) mod evidence;
+#[cfg(any(feature = "breaker", feature = "fallback"))]
+pub(crate) mod failure_text;
 mod from_fn;
 mod idempotent;
 mod into_opinion;

@@ -18,6 +18,12 @@ impl Observers {
         self.0.len()
     }
 
+    /// Whether there are none, so that a layer needs no details for its events.
+    #[cfg_attr(not(any(feature = "breaker", feature = "fallback")), allow(dead_code))]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }

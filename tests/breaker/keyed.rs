@@ -313,6 +313,53 @@ fn threads_that_invent_keys_evict_no_open_circuit() {
 }
 
 #[test]
+fn evictions_are_counted() {
+    let circuits = CircuitRegistry::with_capacity(BreakerConfig::default().without_observers(), 2).unwrap();
+    (0..2).for_each(|key| drop(circuits.get(&key)));
+    assert_eq!((circuits.capacity(), circuits.evictions()), (2, 0));
+    circuits.remove(&0);
+    circuits.get(&2);
+    assert_eq!(circuits.evictions(), 0, "a removed key isn't evicted");
+    (3..10).for_each(|key| drop(circuits.get(&key)));
+    assert_eq!((circuits.evictions(), circuits.handle().evictions()), (7, 7));
+}
+
+#[test]
+fn evictions_of_two_threads_are_counted() {
+    const KEYS: u64 = 1_000;
+    let circuits = CircuitRegistry::with_capacity(BreakerConfig::default().without_observers(), 10).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..2 {
+            let circuits = &circuits;
+            scope.spawn(move || (0..KEYS).for_each(|key| drop(circuits.get(&(2 * key + thread)))));
+        }
+    });
+    // A thread may remove its own new key, if the other thread's new keys are the only others.
+    let stored = circuits.len() as u64;
+    assert!(circuits.evictions() <= 2 * KEYS - stored);
+    assert!(circuits.evictions() >= 2 * KEYS - 20, "{}", circuits.evictions());
+}
+
+#[test]
+fn a_named_circuit_has_its_key_and_the_labels() {
+    let config = BreakerConfig::default().label("team", "payments").name("tenants").without_observers();
+    let layer = BreakerLayer::keyed(config.clone(), |key: &&str| *key).named();
+    let name = layer.circuits().get(&"a\nb").name();
+    assert_eq!((name.as_str(), name.key(), name.label("team")), ("tenants/a\nb", Some("a\nb"), Some("payments")));
+    assert_eq!(name.to_string(), r"tenants/a\nb");
+
+    let long = "x".repeat(1_000);
+    let layer = BreakerLayer::keyed(config.clone(), |key: &String| key.clone()).named();
+    let name = layer.circuits().get(&long).name();
+    let key = name.key().unwrap();
+    assert!(key.ends_with("x…") && key.len() <= 260, "{}", key.len());
+
+    let unnamed = BreakerLayer::keyed(config, |key: &u32| *key);
+    let name = unnamed.circuits().get(&7).name();
+    assert_eq!((name.as_str(), name.key(), name.label("team")), ("tenants", None, Some("payments")));
+}
+
+#[test]
 fn threads_that_insert_the_same_key_evict_no_other() {
     for round in 0..1_000 {
         let (circuits, _) = opens_after_five(2);

@@ -1,6 +1,7 @@
 //! Tests of the breaker and of its circuit.
 
 mod cancelled_calls;
+mod event_details;
 mod failing_time;
 mod group;
 mod half_open;

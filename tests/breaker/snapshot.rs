@@ -175,14 +175,14 @@ fn taking_a_snapshot_does_not_change_the_state() {
     assert!(events.lock().unwrap().is_empty());
 
     circuit.restore(&snapshot, Duration::ZERO);
-    assert_eq!(*events.lock().unwrap(), [r#"CircuitHalfOpened { name: "db" }"#]);
+    assert_eq!(*events.lock().unwrap(), [r#"CircuitHalfOpened { name: "db", failing_for: Some(31536000s) }"#]);
     events.lock().unwrap().clear();
     let mut other = snapshot;
     other.open_for = Some(9 * SECOND);
     circuit.restore(&other, 2 * SECOND);
     other.mode = Mode::ForcedOpen;
     circuit.restore(&other, SECOND);
-    let opened = r#"CircuitOpened { name: "db", open_for: 7s, openings_in_a_row: 1, failures_in_a_row: 0, calls: 0, failures: 0, slow: 0 }"#;
+    let opened = r#"CircuitOpened { name: "db", open_for: 7s, openings_in_a_row: 1, failures_in_a_row: 0, calls: 0, failures: 0, slow: 0, failure: None, failing_for: Some(31536002s) }"#;
     assert_eq!(*events.lock().unwrap(), [opened, r#"CircuitModeChanged { name: "db", mode: "forced open" }"#]);
 }
 

@@ -20,6 +20,7 @@ use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, Circuit, RetryLayer, State,
     breaker::{TripRule, Window},
     http::{BodyBreakerLayer, StatusClassifier, Unavailable, body_breaker::TrackedBody},
+    testing::EventRecorder,
     time::ManualClock,
 };
 
@@ -85,6 +86,36 @@ async fn a_body_that_fails_is_a_failure() {
     body.frame().await.unwrap().unwrap_err();
     drop(body);
     assert_eq!((counted(&circuit), circuit.state()), (FAILURE, State::Open));
+}
+
+/// The events of a call whose body has these frames.
+async fn events_of(head: http::response::Builder, frames: Vec<io::Result<Frame<Bytes>>>) -> Vec<String> {
+    let events = EventRecorder::new();
+    let config = BreakerConfig::http().open_when(TripRule::Never).without_observers().observe(events.clone());
+    let circuit = Circuit::new(config);
+    let (sender, mut body) = begun(&circuit, head).await;
+    frames.into_iter().for_each(|frame| sender.send(frame).unwrap());
+    drop(sender);
+    while let Some(Ok(_)) = body.frame().await {}
+    events.lines()
+}
+
+#[tokio::test]
+async fn the_event_describes_how_the_body_failed() {
+    let head = Response::builder;
+    let grpc = || head().header("content-type", "application/grpc");
+    let failed = |text: &str| [format!("CallFailed failure={text}")];
+    let error = io::Error::from(io::ErrorKind::ConnectionReset);
+    let events = events_of(head(), vec![data("a"), Err(error)]).await;
+    assert_eq!(events, failed(r#"transient error="connection reset""#));
+    let events = events_of(head(), vec![Err(io::Error::from(io::ErrorKind::TimedOut))]).await;
+    assert_eq!(events, failed(r#"timed_out error="timed out""#));
+    let events = events_of(head().header("content-length", "9"), vec![data("a")]).await;
+    assert_eq!(events, failed(r#"transient error="the body ended before its announced length""#));
+    let events = events_of(grpc(), vec![data("a")]).await;
+    assert_eq!(events, failed(r#"transient error="the body ended within a gRPC message""#));
+    let events = events_of(grpc(), Vec::new()).await;
+    assert_eq!(events, failed(r#"transient error="the body ended without a grpc-status""#));
 }
 
 /// A body ends without trailers, with trailers, or by `is_end_stream`. In each case its length is

@@ -7,7 +7,10 @@ use crate::{
     CallReport, Classifier, Verdict,
     breaker::{permit::Permit, rejection::OnRejection},
     call_context::result_note::{self, Note},
-    classify::evidence::{examine, recognise},
+    classify::{
+        evidence::{examine, recognise},
+        failure_text::failure_info,
+    },
     readiness::Readiness,
 };
 
@@ -44,17 +47,45 @@ impl<C, Memo, Req, Done> CallState<C, Memo, Req, Done> {
         self.classifier.origin(Ok(response)).is_rejected()
     }
 
-    /// Completes a call with an ordinary response, the common case. The response is passed by
-    /// value: a reference to it, passed to an outlined function, would force it onto the stack.
+    /// Completes a call with a successful response, the common case. Returns any other response
+    /// with its verdict. The response is passed by value: a reference to it, passed to an outlined
+    /// function, would force it onto the stack.
     #[inline(always)]
-    pub(crate) fn complete_response<Res, Err>(&mut self, response: Res) -> Done::Response
+    pub(crate) fn complete_success<Res, Err>(&mut self, response: Res) -> Result<Done::Response, (Res, Verdict)>
     where
         C: Classifier<Req, Res, Err, Memo = Memo>,
         Done: CallCompletion<Res>,
     {
-        let permit = self.end::<_, Err>(Ok(&response));
+        let verdict = self.classify::<_, Err>(Ok(&response));
+        if !matches!(verdict, Verdict::Success) {
+            return Err((response, verdict));
+        }
+        let permit = if self.completion.continues(&response, verdict) {
+            Some(self.permit.take().keep_after_response())
+        } else {
+            self.permit.end_success();
+            None
+        };
         result_note::reset();
-        Done::respond(response, permit)
+        Ok(Done::respond(response, permit))
+    }
+
+    /// Completes a call with a response whose verdict isn't a success.
+    #[cold]
+    pub(crate) fn complete_response<Reject, Res, Err>(
+        &mut self,
+        response: Res,
+        verdict: Verdict,
+    ) -> Result<Done::Response, Reject::Error>
+    where
+        C: Classifier<Req, Res, Err, Memo = Memo>,
+        Reject: OnRejection<Res, Err>,
+        Done: CallCompletion<Res>,
+        Err: 'static,
+    {
+        let permit = self.end::<_, Err>(verdict, Ok(&response));
+        result_note::reset();
+        Ok(Done::respond(response, permit))
     }
 
     /// Completes a call with any outcome. Returns the result for the caller, and forwards the note
@@ -107,30 +138,48 @@ impl<C, Memo, Req, Done> CallState<C, Memo, Req, Done> {
     where
         C: Classifier<Req, Res, Err, Memo = Memo>,
         Done: CallCompletion<Res>,
+        Err: 'static,
     {
         if report.is_some_and(|how| how.rejection().is_some()) {
             // A breaker further in rejected the call, so nothing is known about the service.
-            self.permit.end_with(Verdict::Neutral);
+            self.permit.end_with(Verdict::Neutral, &|| None);
             return None;
         }
-        self.end(result.as_ref())
+        let verdict = self.classify(result.as_ref());
+        self.end(verdict, result.as_ref())
     }
 
     #[inline(always)]
-    fn end<Res, Err>(&mut self, result: Result<&Res, &Err>) -> Option<Permit>
+    fn classify<Res, Err>(&mut self, outcome: Result<&Res, &Err>) -> Verdict
+    where
+        C: Classifier<Req, Res, Err, Memo = Memo>,
+    {
+        let guard = PanicGuard(self);
+        let verdict = guard.0.classifier.classify(&guard.0.memo, outcome);
+        guard.disarm();
+        verdict
+    }
+
+    /// Ends the permit. Returns it instead if the call continues after its response.
+    fn end<Res, Err>(&mut self, verdict: Verdict, outcome: Result<&Res, &Err>) -> Option<Permit>
     where
         C: Classifier<Req, Res, Err, Memo = Memo>,
         Done: CallCompletion<Res>,
+        Err: 'static,
     {
-        let guard = PanicGuard(self);
-        let verdict = guard.0.classifier.classify(&guard.0.memo, result);
-        guard.disarm();
-        match result {
+        match outcome {
             Ok(response) if self.completion.continues(response, verdict) => {
                 Some(self.permit.take().keep_after_response())
             }
             _ => {
-                self.permit.end_with(verdict);
+                let classifier = &self.classifier;
+                match verdict {
+                    Verdict::Success => self.permit.end_success(),
+                    Verdict::Failure(failure) => {
+                        self.permit.end_with(verdict, &|| Some(failure_info(classifier, failure.kind(), outcome)));
+                    }
+                    Verdict::Neutral | Verdict::ClientError => self.permit.end_with(verdict, &|| None),
+                }
                 None
             }
         }

@@ -61,9 +61,11 @@ impl StateCell {
                 AdmissionDecision::Probe(next) => {
                     let times = self.probe_times(before, word, next, context);
                     claim = IntervalClaim::of(word).filter(|_| context.probes.trickles());
+                    let failing_since = self.failing_since_at(word, times);
                     if self.try_step(before, word, next, context, times) {
                         if next.generation != word.generation && word.phase == Phase::Open {
-                            changed(Transition { word: next, counts: Counts::default(), open_for: 0 });
+                            let counts = Counts::default();
+                            changed(Transition { word: next, counts, open_for: 0, failing_since });
                         }
                         return Ok(next.generation);
                     }

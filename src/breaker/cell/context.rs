@@ -1,5 +1,6 @@
 //! The inputs and the results of the cell.
 
+use super::failing_since::FailingSince;
 use crate::breaker::{
     group::CircuitGroup,
     transition::{ProbePolicy, Rules, StateWord},
@@ -36,6 +37,9 @@ pub(crate) struct Transition {
     /// The open time in microseconds, if the circuit opened. `u64::MAX`: until it is closed by
     /// hand.
     pub(crate) open_for: u64,
+    /// When calls began to fail, if the circuit opened, or wasn't closed before. `None` if a mode
+    /// determined its state.
+    pub(crate) failing_since: Option<FailingSince>,
 }
 
 /// Whether the end of a call is recorded in a window.

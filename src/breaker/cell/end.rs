@@ -105,6 +105,7 @@ impl StateCell {
                 }
                 _ => NewTimes { failing: row.since.filter(|_| row.begins), ..NewTimes::default() },
             };
+            let failing_since = self.failing_since_at(word, times);
             if self.try_step(before, word, next, context, times) {
                 if let Some(slot) = slot {
                     slot.keep();
@@ -112,7 +113,7 @@ impl StateCell {
                 let open_for = times.open_for;
                 return match next {
                     next if next.generation != generation => {
-                        EndEffect::Transitioned(Transition { word: next, counts, open_for })
+                        EndEffect::Transitioned(Transition { word: next, counts, open_for, failing_since })
                     }
                     next if next.streak != word.streak => EndEffect::WouldOpen(counts),
                     _ => EndEffect::Unchanged,

@@ -1,10 +1,14 @@
 //! The row of failures that leads to an opening, and when it began.
 
 use super::{
-    context::TransitionContext, failing_since::FailingSince, stamp::Stamp, state_cell::StateCell, step::StampReadings,
+    context::TransitionContext,
+    failing_since::FailingSince,
+    stamp::Stamp,
+    state_cell::StateCell,
+    step::{NewTimes, StampReadings},
 };
 use crate::breaker::{
-    state::State,
+    state::{Mode, State},
     transition::{CallResult, Phase, StateWord},
 };
 
@@ -68,6 +72,18 @@ impl StateCell {
                 return;
             }
         }
+    }
+
+    /// When calls began to fail, for a step from `word` with these times. Called before the step,
+    /// because another thread may write the stamp once the circuit is closed.
+    pub(super) fn failing_since_at(&self, word: StateWord, times: NewTimes) -> Option<FailingSince> {
+        times.failing.or_else(|| self.failing_since_of(word))
+    }
+
+    /// When calls began to fail, if the circuit isn't closed and no mode determines its state.
+    /// Right only as long as the state word is `word`.
+    pub(crate) fn failing_since_of(&self, word: StateWord) -> Option<FailingSince> {
+        if word.state() == State::Closed || word.mode != Mode::Auto { None } else { self.failing_since() }
     }
 
     /// When calls began to fail. Right only while the circuit isn't closed.

@@ -47,6 +47,7 @@ mod trickle;
 
 pub(crate) use {
     context::{EndEffect, Transition, TransitionContext, WindowUse},
+    failing_since::FailingSince,
     stamp::LONGEST,
     state_cell::StateCell,
 };

@@ -28,14 +28,19 @@ impl StateCell {
         self.step_by_time(before, word, next, context)
     }
 
-    /// Records a success that was reported without a permit. Returns the words before and after.
-    pub(crate) fn report_success(&self, context: TransitionContext<'_>) -> (StateWord, StateWord) {
+    /// Records a success that was reported without a permit. Returns the words before and after,
+    /// and when calls began to fail.
+    pub(crate) fn report_success(
+        &self,
+        context: TransitionContext<'_>,
+    ) -> (StateWord, StateWord, Option<FailingSince>) {
         loop {
             let before = self.read_stamps(context, Operation::Look);
             let word = self.load();
             let next = word.after_reported_success();
+            let failing_since = self.failing_since_of(word);
             if next == word || self.try_step(before, word, next, context, NewTimes::default()) {
-                return (word, next);
+                return (word, next, failing_since);
             }
         }
     }

@@ -76,9 +76,11 @@ impl StateCell {
             }
             _ => NewTimes { began, ..NewTimes::default() },
         };
+        let failing_since = self.failing_since_at(word, times);
         let stepped = self.try_step(before, word, next, context, times);
         let open_for = times.open_for;
-        (stepped && next.generation != word.generation).then_some(Transition { word: next, counts, open_for })
+        let transition = Transition { word: next, counts, open_for, failing_since };
+        (stepped && next.generation != word.generation).then_some(transition)
     }
 
     /// Returns the times of a word that opens the circuit.

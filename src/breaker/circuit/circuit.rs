@@ -3,7 +3,6 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
-    Name,
     breaker::{
         config::{BreakerConfig, Settings},
         core::Tenant,
@@ -14,7 +13,6 @@ use crate::{
     },
     call_context::result_note,
     classify::ErrorClassifier,
-    observe::Event,
 };
 
 /// A handle to use, watch and control a circuit. Any number of layers and services can share one
@@ -113,7 +111,7 @@ impl<C> Circuit<C> {
     #[cold]
     fn admit_slow(&self) -> Result<Permit, Rejection> {
         self.acquire(AdmissionKind::Request).inspect_err(|rejection| {
-            self.report_rejection(&self.tenant.settings.load(), rejection.name(), rejection.retry_in());
+            self.report_rejection(&self.tenant.settings.load(), rejection.retry_in());
             result_note::annotate_error::<Rejection>(rejection.cause());
         })
     }
@@ -150,7 +148,7 @@ impl<C> Circuit<C> {
         }
         for &transition in &changes {
             tenant.totals.transitions.add();
-            tenant.emit_transition(&settings, transition);
+            tenant.emit_transition(&settings, transition, None);
         }
         let mut permit = permit.map_err(|packed| self.rejection(&settings, packed))?;
         permit.attribute_panics(true);
@@ -182,14 +180,14 @@ impl<C> Circuit<C> {
     /// Makes the rejection of a call that [`peek`](Self::peek) rejected. Counts and reports it.
     pub(crate) fn reject(&self, packed: PackedRejection) -> Rejection {
         let settings = self.tenant.settings.load();
-        self.report_rejection(&settings, self.tenant.name(&settings), packed.retry_in());
+        self.report_rejection(&settings, packed.retry_in());
         // Constructed last, as the return value, so that it isn't copied.
         self.rejection(&settings, packed)
     }
 
-    fn report_rejection(&self, settings: &Settings, name: &Name, retry_in: Option<Duration>) {
+    fn report_rejection(&self, settings: &Settings, retry_in: Option<Duration>) {
         self.tenant.totals.rejected.add();
-        settings.observers.emit(Event::CallRejected { name, retry_in, failing_for: None });
+        self.tenant.emit_rejection(settings, retry_in);
     }
 
     fn rejection(&self, settings: &Settings, packed: PackedRejection) -> Rejection {

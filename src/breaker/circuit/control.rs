@@ -1,12 +1,12 @@
 //! Reading and controlling a circuit.
 
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
 
 use super::{circuit::Circuit, stats::CircuitStats};
 use crate::{
-    Description, Name,
+    Description, FailureInfo, Name,
     breaker::{
-        cell::Transition,
+        cell::{FailingSince, Transition},
         config::BreakerConfig,
         state::{Mode, State},
         transition::{AdmissionKind, StateWord},
@@ -56,18 +56,30 @@ impl<C> Circuit<C> {
     pub fn report_success(&self) {
         let tenant = &*self.tenant;
         let settings = tenant.settings.load();
-        let (before, after) = tenant.with_context(&settings, None, |context| tenant.core.cell.report_success(context));
+        let (before, after, failing_since) =
+            tenant.with_context(&settings, None, |context| tenant.core.cell.report_success(context));
         tenant.update_group(&settings, before.counts_as_open(), after);
-        self.emit_change(before, after);
+        self.emit_change(before, after, failing_since);
     }
 
     /// Reports a failure of a call that had no permit. It counts like the failure of a call with a
     /// permit. An open circuit ignores it. A half-open circuit counts it as the failure of a probe,
     /// if it would admit a probe now, and ignores it otherwise. Ignoring a report counts no
     /// rejection.
+    ///
+    /// Events contain no details of the failure. Report them with
+    /// [`report_failure_with`](Self::report_failure_with).
     pub fn report_failure(&self) {
         if let Ok(permit) = self.acquire(AdmissionKind::Request) {
             permit.failure();
+        }
+    }
+
+    /// Like [`report_failure`](Self::report_failure), with details for events. The kind of the
+    /// failure determines how it counts, as for [`Permit::end`](crate::breaker::Permit::end).
+    pub fn report_failure_with(&self, details: FailureInfo<'_>) {
+        if let Ok(permit) = self.acquire(AdmissionKind::Request) {
+            permit.failure_with(details);
         }
     }
 
@@ -126,17 +138,24 @@ impl<C> Circuit<C> {
     }
 
     fn update(&self, next: impl Fn(StateWord) -> StateWord) {
-        let (before, after) = self.tenant.core.cell.update(next);
+        let cell = &self.tenant.core.cell;
+        let failing_since = Cell::new(None);
+        let (before, after) = cell.update(|word| {
+            // Read between the load of the word and its change, so it belongs to this word.
+            failing_since.set(cell.failing_since_of(word));
+            next(word)
+        });
         self.tenant.update_group(&self.tenant.settings.load(), before.counts_as_open(), after);
-        self.emit_change(before, after);
+        self.emit_change(before, after, failing_since.get());
     }
 
-    fn emit_change(&self, before: StateWord, after: StateWord) {
+    fn emit_change(&self, before: StateWord, after: StateWord, failing_since: Option<FailingSince>) {
         let tenant = &*self.tenant;
         if before.state() != after.state() {
             tenant.totals.transitions.add();
-            let transition = Transition { word: after, counts: Counts::default(), open_for: u64::MAX };
-            tenant.emit_transition(&tenant.settings.load(), transition);
+            let failing_since = failing_since.filter(|_| after.mode != Mode::ForcedOpen);
+            let transition = Transition { word: after, counts: Counts::default(), open_for: u64::MAX, failing_since };
+            tenant.emit_transition(&tenant.settings.load(), transition, None);
         }
     }
 
@@ -153,7 +172,7 @@ impl<C> Circuit<C> {
             // Timers change only circuits that count as open.
             tenant.update_group(&settings, true, transition.word);
             tenant.totals.transitions.add();
-            tenant.emit_transition(&settings, transition);
+            tenant.emit_transition(&settings, transition, None);
         }
     }
 }

@@ -4,9 +4,10 @@ use std::{convert::Infallible, task::Poll, time::Duration};
 
 use super::{calls::rejected, circuit::Circuit};
 use crate::{
-    Classifier,
+    Classifier, FailureInfo, FailureKind,
     breaker::{micros::micros, permit::Permit, rejection::BreakerError, state::State, transition::AdmissionKind},
     call_context::result_note,
+    observe::ErrorText,
 };
 
 impl<C> Circuit<C> {
@@ -83,7 +84,10 @@ impl<C> Circuit<C> {
             Err(over) => {
                 drop(call);
                 match over {
-                    Lease::Over => permit.failure(),
+                    Lease::Over => {
+                        let error = Some(ErrorText::text("the lease of the probe is over"));
+                        permit.failure_with(FailureInfo::new(FailureKind::TimedOut).with_error(error));
+                    }
                     Lease::Left(_) | Lease::OfAnotherGeneration => drop(permit),
                 }
                 Ok(())

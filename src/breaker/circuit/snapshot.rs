@@ -113,11 +113,13 @@ impl<C> Circuit<C> {
                     failures: 0,
                     slow: 0,
                     failure: None,
-                    failing_for: None,
+                    failing_for: Some(Duration::from_micros(failing_for)),
                 }),
                 _ => {
-                    let transition = Transition { word: after, counts: Counts::default(), open_for: u64::MAX };
-                    tenant.emit_transition(&settings, transition);
+                    let failing_since = tenant.core.cell.failing_since_of(after);
+                    let counts = Counts::default();
+                    let transition = Transition { word: after, counts, open_for: u64::MAX, failing_since };
+                    tenant.emit_transition(&settings, transition, None);
                 }
             }
         }

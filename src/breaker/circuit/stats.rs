@@ -36,6 +36,10 @@ pub struct CircuitStats {
     pub open_for: Duration,
     /// Openings in a row, without a closing in between. Counted up to 63.
     pub openings_in_a_row: u32,
+    /// While open or half-open: how long calls have been failing, as in
+    /// [`CircuitSnapshot`](super::CircuitSnapshot::failing_for). `None` while closed, and if a mode
+    /// determines the state.
+    pub failing_for: Option<Duration>,
     /// The time after which a retry makes sense, as in
     /// [`Rejection::retry_in`](crate::Rejection::retry_in); `None` while calls are admitted.
     pub retry_in: Option<Duration>,
@@ -84,6 +88,7 @@ impl CircuitStats {
             threshold: settings.rules.consecutive.map(|rule| rule.failures),
             open_for: settings.open_for.base(),
             openings_in_a_row: if word.state() == State::Closed { 0 } else { word.streak.into() },
+            failing_for: tenant.failing_for(settings, core.cell.failing_since_of(word)),
             retry_in,
             window: counts.into(),
             total_failures: totals.failures.get(),

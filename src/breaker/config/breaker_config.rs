@@ -94,6 +94,7 @@ impl Default for BreakerConfig {
             probes,
             lease,
             count_all_calls: false,
+            time_calls: false,
             clock: Clock::default(),
             observers: Observers::default(),
             seed: None,
@@ -247,6 +248,13 @@ impl<C> BreakerConfig<C> {
     /// default: without it, a successful call of a circuit without windows writes no shared memory.
     pub fn count_all_calls(mut self) -> Self {
         self.settings().count_all_calls = true;
+        self
+    }
+
+    /// Measures all calls, so that events contain the duration of a failed call. Off by default: it
+    /// reads the clock at the start and the end of each call. Rules about slow calls switch it on.
+    pub fn time_calls(mut self) -> Self {
+        self.settings().time_calls = true;
         self
     }
 

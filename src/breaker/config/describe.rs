@@ -40,6 +40,7 @@ impl<C> BreakerConfig<C> {
     /// on_cancelled: failure while every call is dropped
     /// on_throttled: neutral
     /// count_all_calls: no
+    /// time_calls: no
     /// clock: tokio
     /// observers: 1
     /// seed: random
@@ -74,6 +75,7 @@ impl Settings {
             probes,
             lease,
             count_all_calls,
+            time_calls,
             clock,
             observers,
             seed,
@@ -113,6 +115,7 @@ impl Settings {
         described.add("on_cancelled", cancelled);
         described.add("on_throttled", throttled);
         described.add("count_all_calls", if *count_all_calls { "yes" } else { "no" });
+        described.add("time_calls", if *time_calls { "yes" } else { "no" });
         described.add("clock", if clock.is_tokio() { "tokio" } else { "manual" });
         described.add("observers", observers.len());
         described.add_seed(*seed);

@@ -33,6 +33,7 @@ pub(crate) struct Settings {
     pub(crate) probes: ProbePolicy,
     pub(crate) lease: Duration,
     pub(crate) count_all_calls: bool,
+    pub(crate) time_calls: bool,
     pub(crate) clock: Clock,
     pub(crate) observers: Observers,
     pub(crate) seed: Option<u64>,

@@ -4,15 +4,27 @@ use std::time::Duration;
 
 use super::core::Tenant;
 use crate::{
+    FailureInfo,
     breaker::{cell::Transition, config::Settings, state::Mode, transition::Phase, window::Counts},
     observe::Event,
 };
 
 impl Tenant {
-    /// Emits the event of a transition. The caller has counted the transition already.
-    pub(crate) fn emit_transition(&self, settings: &Settings, Transition { word, counts, open_for }: Transition) {
+    /// Emits the event of a transition. The caller has counted the transition already. `failure`:
+    /// the details of the failure that led to it, if there was one.
+    pub(crate) fn emit_transition(
+        &self,
+        settings: &Settings,
+        transition: Transition,
+        failure: Option<FailureInfo<'_>>,
+    ) {
+        if settings.observers.is_empty() {
+            return;
+        }
+        let Transition { word, counts, open_for, failing_since } = transition;
         let name = self.name(settings);
         let (calls, failures) = counted(counts);
+        let failing_for = self.failing_for(settings, failing_since);
         settings.observers.emit(match word.phase {
             Phase::Open => Event::CircuitOpened {
                 name,
@@ -25,15 +37,15 @@ impl Tenant {
                 calls,
                 failures,
                 slow: counts.slow,
-                failure: None,
-                failing_for: None,
+                failure,
+                failing_for,
             },
-            Phase::HalfOpen { .. } => Event::CircuitHalfOpened { name, failing_for: None },
-            Phase::Closed { .. } => Event::CircuitClosed { name, failing_for: None },
+            Phase::HalfOpen { .. } => Event::CircuitHalfOpened { name, failing_for },
+            Phase::Closed { .. } => Event::CircuitClosed { name, failing_for },
         });
     }
 
-    pub(crate) fn emit_would_open(&self, settings: &Settings, counts: Counts) {
+    pub(crate) fn emit_would_open(&self, settings: &Settings, counts: Counts, failure: Option<FailureInfo<'_>>) {
         let (calls, failures) = counted(counts);
         settings.observers.emit(Event::CircuitWouldOpen {
             name: self.name(settings),
@@ -41,8 +53,18 @@ impl Tenant {
             calls,
             failures,
             slow: counts.slow,
-            failure: None,
+            failure,
         });
+    }
+
+    /// Emits the event of a rejection.
+    pub(crate) fn emit_rejection(&self, settings: &Settings, retry_in: Option<Duration>) {
+        if settings.observers.is_empty() {
+            return;
+        }
+        let since = self.core.cell.failing_since_of(self.core.cell.load());
+        let failing_for = self.failing_for(settings, since);
+        settings.observers.emit(Event::CallRejected { name: self.name(settings), retry_in, failing_for });
     }
 }
 

@@ -29,7 +29,9 @@ impl FastFlags {
     const THRESHOLD_SHIFT: u32 = 32;
 
     pub(super) fn of(settings: &Settings, active: ActiveWindow) -> Self {
-        let timed = settings.slow_after.is_some() || matches!(settings.cancelled, CancelledCalls::FailureAfter(_));
+        let timed = settings.time_calls
+            || settings.slow_after.is_some()
+            || matches!(settings.cancelled, CancelledCalls::FailureAfter(_));
         let bit = |set: bool, bit: u64| if set { bit } else { 0 };
         let bits = bit(settings.count_all_calls, Self::COUNTED)
             | bit(timed, Self::TIMED)

@@ -1,8 +1,10 @@
 //! The time of a circuit.
 
+use std::time::Duration;
+
 use super::core::Tenant;
 use crate::{
-    breaker::config::Settings,
+    breaker::{cell::FailingSince, config::Settings},
     time::{Clock, Instant, micros_since_base},
 };
 
@@ -19,6 +21,11 @@ impl Tenant {
         } else {
             self.now(&self.settings.load())
         }
+    }
+
+    /// How long calls have been failing now. Reads the clock only if they have been.
+    pub(crate) fn failing_for(&self, settings: &Settings, since: Option<FailingSince>) -> Option<Duration> {
+        since.map(|since| Duration::from_micros(since.elapsed(self.now(settings))))
     }
 
     /// Converts an instant that `clock` returned recently into microseconds since the circuit was

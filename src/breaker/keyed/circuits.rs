@@ -60,13 +60,17 @@ where
 
     /// Names each circuit `name/key` in events and rejections. By default, all circuits have the
     /// config's name. Each name is made when its circuit is made, and cut at 256 bytes.
+    /// [`Name::key`] returns the key, also cut at 256 bytes. The names have the labels of the
+    /// config.
     pub fn named(self) -> Self
     where
         Key: fmt::Display,
         C: Clone,
     {
         let name = |settings: &Settings, key: &Key| {
-            Some(Name::from(sanitize::cut_name(format_args!("{}/{key}", settings.name.as_str()))))
+            let key = sanitize::cut_name(key);
+            let name = sanitize::cut_name(format_args!("{}/{key}", settings.name.as_str()));
+            Some(Name::from(name).with_labels_of(&settings.name).with_key(key))
         };
         let circuits = Table::new(self.shared.circuits.capacity());
         let shared = Shared { settings: Arc::clone(&self.shared.settings), circuits, name };
@@ -136,6 +140,18 @@ where
     /// Returns the number of circuits.
     pub fn len(&self) -> usize {
         self.shared.circuits.len()
+    }
+
+    /// Returns the largest number of circuits.
+    pub fn capacity(&self) -> usize {
+        self.shared.circuits.capacity()
+    }
+
+    /// Returns how many circuits were evicted to make room for new keys, since the registry was
+    /// made. An evicted circuit forgets its counts. So if this number grows by more than a few per
+    /// minute, the registry has too many keys for its capacity, or clients send arbitrary keys.
+    pub fn evictions(&self) -> u64 {
+        self.shared.circuits.evictions()
     }
 
     /// Returns whether there are no circuits.

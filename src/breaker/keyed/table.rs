@@ -19,7 +19,7 @@ use std::{
     hash::{BuildHasher, Hash, RandomState},
     sync::{
         Arc,
-        atomic::{AtomicIsize, AtomicU8, AtomicUsize, Ordering},
+        atomic::{AtomicIsize, AtomicU8, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -49,6 +49,8 @@ pub(super) struct Table<K, V> {
     len: AtomicIsize,
     /// The bucket at which the next search starts.
     hand: AtomicUsize,
+    /// The entries that were evicted to make room for another.
+    evictions: AtomicU64,
 }
 
 type Bucket<K, V> = ArcSwapOption<Box<[Arc<Entry<K, V>>]>>;
@@ -79,6 +81,12 @@ impl<K, V> Table<K, V> {
         entries.min(self.capacity)
     }
 
+    /// How many entries were evicted to make room for another, since the table was made.
+    pub(super) fn evictions(&self) -> u64 {
+        // Relaxed: the count guards no other memory.
+        self.evictions.load(Ordering::Relaxed)
+    }
+
     /// Removes an entry from its bucket. Returns whether it was there.
     fn take_out(&self, bucket: &Bucket<K, V>, entry: &Arc<Entry<K, V>>) -> bool {
         loop {
@@ -107,6 +115,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Table<K, V> {
             capacity,
             len: AtomicIsize::new(0),
             hand: AtomicUsize::new(0),
+            evictions: AtomicU64::new(0),
         }
     }
 
@@ -177,6 +186,9 @@ impl<K: Hash + Eq + Clone, V: Clone> Table<K, V> {
         let newcomer = Newcomer { table: self, bucket, entry };
         let is_full = usize::try_from(others).is_ok_and(|others| others >= self.capacity);
         let evicted = if is_full { self.evict(pinned) } else { None };
+        if evicted.is_some() {
+            self.evictions.fetch_add(1, Ordering::Relaxed);
+        }
         if !is_full || evicted.is_some() {
             newcomer.stays();
         }

@@ -50,7 +50,7 @@ fn a_probe_and_a_reported_success_close_once() {
         let bench = Bench { slow_start: SLOW_START, ..Bench::half_open(ONE_PROBE, 1) };
         let probe = |bench: &Bench| is_transition(&bench.end(2, Success, OPEN_FOR + 1));
         let report = |bench: &Bench| {
-            let (before, after) = bench.with_context(OPEN_FOR + 3, |context| bench.cell.report_success(context));
+            let (before, after, _) = bench.with_context(OPEN_FOR + 3, |context| bench.cell.report_success(context));
             before.generation != after.generation
         };
         let (bench, by_probe, by_report) = both(bench, probe, report);

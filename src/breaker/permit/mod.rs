@@ -1,5 +1,6 @@
 //! Permits: permission to make one call.
 
+mod failure_details;
 mod outcome;
 #[expect(clippy::module_inception, reason = "the file is named after its type")]
 mod permit;

@@ -3,9 +3,12 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use super::outcome::PermitOutcome;
+use super::{
+    failure_details::{FailureDetails, of_dropped_call, of_verdict},
+    outcome::PermitOutcome,
+};
 use crate::{
-    Verdict,
+    FailureInfo, Verdict,
     breaker::{
         config::Settings,
         core::{Core, Tenant},
@@ -93,9 +96,27 @@ impl Permit {
         self.end(Verdict::Success);
     }
 
-    /// Ends the call as a failure.
-    pub fn failure(self) {
-        self.end(Verdict::transient());
+    /// Ends the call as a failure. Events contain no details of it; see
+    /// [`failure_with`](Self::failure_with).
+    pub fn failure(mut self) {
+        self.end_with(Verdict::transient(), &|| None);
+    }
+
+    /// Ends the call as a failure, with details for events. The kind of the failure determines how
+    /// it counts, as in [`end`](Self::end).
+    ///
+    /// ```
+    /// use tower_recourse::{BreakerConfig, Circuit, FailureInfo, FailureKind, observe::ErrorText};
+    ///
+    /// let circuit = Circuit::new(BreakerConfig::default());
+    /// let permit = circuit.try_acquire()?;
+    /// // … the call …
+    /// let text = ErrorText::text("the replica lags by more than a minute");
+    /// permit.failure_with(FailureInfo::new(FailureKind::Transient).with_error(Some(text)));
+    /// # Ok::<(), tower_recourse::Rejection>(())
+    /// ```
+    pub fn failure_with(mut self, details: FailureInfo<'_>) {
+        self.end_with(Verdict::failure(details.kind), &|| Some(details));
     }
 
     /// Ends the call without an effect on the circuit's health.
@@ -107,24 +128,26 @@ impl Permit {
     /// verdict counts.
     #[inline]
     pub fn end(mut self, verdict: Verdict) {
-        self.end_with(verdict);
+        match verdict {
+            Verdict::Success => self.end_success(),
+            other => self.end_with(other, &|| of_verdict(other)),
+        }
     }
 
     #[inline]
-    pub(crate) fn end_with(&mut self, verdict: Verdict) {
-        match verdict {
-            Verdict::Success => self.finish(PermitOutcome::Success),
-            other => self.end_slow(other),
-        }
+    pub(crate) fn end_success(&mut self) {
+        self.finish(PermitOutcome::Success, &|| None);
     }
 
+    /// Ends the call with a verdict, and with the details of its failure.
     #[cold]
-    fn end_slow(&mut self, verdict: Verdict) {
-        match verdict {
-            Verdict::Success | Verdict::ClientError => self.finish(PermitOutcome::Success),
-            Verdict::Failure(failure) => self.finish(PermitOutcome::of(failure)),
-            Verdict::Neutral => self.finish(PermitOutcome::Neutral),
-        }
+    pub(crate) fn end_with(&mut self, verdict: Verdict, details: FailureDetails<'_>) {
+        let outcome = match verdict {
+            Verdict::Success | Verdict::ClientError => PermitOutcome::Success,
+            Verdict::Failure(failure) => PermitOutcome::of(failure),
+            Verdict::Neutral => PermitOutcome::Neutral,
+        };
+        self.finish(outcome, details);
     }
 
     /// Takes the permit, and leaves an ended one in its place.
@@ -156,7 +179,7 @@ impl Permit {
     #[cold]
     pub(crate) fn end_unused(mut self) {
         self.started = UNTIMED;
-        self.finish(PermitOutcome::Unused);
+        self.finish(PermitOutcome::Unused, &|| None);
     }
 
     /// Marks the call as answered. If it is dropped from now on, it doesn't count towards a row of
@@ -173,14 +196,14 @@ impl Permit {
     }
 
     #[inline]
-    fn finish(&mut self, outcome: PermitOutcome) {
+    fn finish(&mut self, outcome: PermitOutcome, details: FailureDetails<'_>) {
         self.ended = true;
         if !matches!(outcome, PermitOutcome::Success) || self.flags & PLAIN == 0 {
-            return self.record(outcome, false);
+            return self.record(outcome, false, details);
         }
         match self.core.record_success(self.generation) {
             FastRecord::Done => {}
-            rest => self.record(outcome, rest == FastRecord::NeedsEvaluation),
+            rest => self.record(outcome, rest == FastRecord::NeedsEvaluation, details),
         }
     }
 
@@ -188,7 +211,10 @@ impl Permit {
     #[cold]
     fn end_cancelled(&mut self) {
         let panicking = std::thread::panicking();
-        let outcome = if timeout_scope::is_over(self.attempt) || (self.flags & OWNS_PANICS != 0 && panicking) {
+        let timed_out = timeout_scope::is_over(self.attempt);
+        let panicked = self.flags & OWNS_PANICS != 0 && panicking;
+        let details: FailureDetails<'_> = &|| Some(of_dropped_call(timed_out, panicked));
+        let outcome = if timed_out || panicked {
             PermitOutcome::FAILURE
         } else if self.flags & ANSWERED != 0 {
             PermitOutcome::CancelledAfterResponse
@@ -197,9 +223,9 @@ impl Permit {
         };
         if panicking {
             // A second panic, in an observer, would abort the process.
-            let _ = catch_unwind(AssertUnwindSafe(|| self.finish(outcome)));
+            let _ = catch_unwind(AssertUnwindSafe(|| self.finish(outcome, details)));
         } else {
-            self.finish(outcome);
+            self.finish(outcome, details);
         }
     }
 }

@@ -1,6 +1,9 @@
 //! The slow path at the end of a permit.
 
+use std::time::Duration;
+
 use super::{
+    failure_details::FailureDetails,
     outcome::PermitOutcome,
     permit::{COUNTED, Permit, UNTIMED},
 };
@@ -15,9 +18,10 @@ use crate::{
 };
 
 impl Permit {
-    /// Records an outcome in the totals, the windows and the cell, and emits the events.
+    /// Records an outcome in the totals, the windows and the cell, and emits the events. `details`
+    /// returns the details of a failure; it is called only if there is an observer.
     #[cold]
-    pub(super) fn record(&self, outcome: PermitOutcome, is_counted: bool) {
+    pub(super) fn record(&self, outcome: PermitOutcome, is_counted: bool, details: FailureDetails<'_>) {
         let Some(tenant) = self.core.tenant_of(self.generation) else { return };
         let settings = tenant.settings.load();
         let ran = (self.started != UNTIMED).then(|| tenant.now(&settings).saturating_sub(self.started));
@@ -75,12 +79,18 @@ impl Permit {
             tenant.update_group(&settings, true, transition.word);
             tenant.totals.transitions.add();
         }
+        if settings.observers.is_empty() {
+            return;
+        }
+        let failed = matches!(result, CallResult::Failure | CallResult::Cancelled);
+        let failure = if failed { details() } else { None };
+        let failure = failure.map(|failure| failure.with_duration(failure.duration.or(ran.map(Duration::from_micros))));
         if result == CallResult::Failure {
-            settings.observers.emit(Event::CallFailed { name: tenant.name(&settings), failure: None });
+            settings.observers.emit(Event::CallFailed { name: tenant.name(&settings), failure });
         }
         match effect {
-            EndEffect::Transitioned(transition) => tenant.emit_transition(&settings, transition),
-            EndEffect::WouldOpen(counts) => tenant.emit_would_open(&settings, counts),
+            EndEffect::Transitioned(transition) => tenant.emit_transition(&settings, transition, failure),
+            EndEffect::WouldOpen(counts) => tenant.emit_would_open(&settings, counts, failure),
             EndEffect::Unchanged | EndEffect::Stale => {}
         }
     }

@@ -73,7 +73,7 @@ fn a_recorded_success_is_evaluated_and_not_counted_twice() {
         assert_eq!(before, [1, 2]);
         let mut permit = call(&tenant);
         permit.ended = true;
-        permit.record(PermitOutcome::Success, true);
+        permit.record(PermitOutcome::Success, true, &|| None);
         assert_eq!(
             tenant.core.cell.load().state() == State::Open,
             opens,

@@ -9,7 +9,7 @@ use ::http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::received_body::ReceivedBody;
-use crate::breaker::Permit;
+use crate::{Verdict, breaker::Permit, classify::failure_text::unclassified_failure_info};
 
 pin_project! {
     /// A response body that holds the permit of its call until it ends. See the [module](super).
@@ -53,7 +53,7 @@ impl<B: Default> Default for TrackedBody<B> {
     }
 }
 
-impl<B: Body> Body for TrackedBody<B> {
+impl<B: Body<Error: 'static>> Body for TrackedBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 
@@ -65,7 +65,9 @@ impl<B: Body> Body for TrackedBody<B> {
         permit.attribute_panics(true);
         let polled = this.body.as_mut().poll_frame(cx);
         match &polled {
-            Poll::Ready(Some(Err(_))) => permit.failure(),
+            Poll::Ready(Some(Err(error))) => {
+                permit.end_with(Verdict::transient(), &|| Some(unclassified_failure_info(error)));
+            }
             Poll::Ready(None) => this.received.end_permit(permit, None),
             Poll::Ready(Some(Ok(frame))) => {
                 this.received.count(frame);

@@ -56,9 +56,12 @@ impl GrpcMessages {
         }
     }
 
-    /// Whether the body would be incomplete if it ended with these trailers.
-    pub(super) fn is_incomplete_with(&self, trailers: Option<&HeaderMap>) -> bool {
-        let is_within_message = !self.unread && (self.prefix_bytes > 0 || self.left > 0);
-        is_within_message || trailers.is_none_or(|trailers| !trailers.contains_key(STATUS))
+    /// What would be missing if the body ended with these trailers, as the text of a failure.
+    pub(super) fn missing_part(&self, trailers: Option<&HeaderMap>) -> Option<&'static str> {
+        if !self.unread && (self.prefix_bytes > 0 || self.left > 0) {
+            return Some("the body ended within a gRPC message");
+        }
+        let has_status = trailers.is_some_and(|trailers| trailers.contains_key(STATUS));
+        (!has_status).then_some("the body ended without a grpc-status")
     }
 }

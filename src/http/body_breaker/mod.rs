@@ -69,7 +69,9 @@
 //!
 //! # Events
 //!
-//! The events of the [`breaker`](crate::breaker).
+//! The events of the [`breaker`](crate::breaker). If the body fails,
+//! [`CallFailed`](crate::observe::Event::CallFailed) contains the text of its error, if this crate
+//! knows the error's type, or states what is missing in the body.
 //!
 //! # Errors
 //!

@@ -3,7 +3,7 @@ use ::http_body::{Body, Frame};
 use bytes::Buf;
 
 use super::grpc_messages::GrpcMessages;
-use crate::{breaker::Permit, http::remaining_length::RemainingLength};
+use crate::{FailureInfo, FailureKind, breaker::Permit, http::remaining_length::RemainingLength, observe::ErrorText};
 
 /// How much of a body has been received, and whether the body is complete if it ends here.
 #[derive(Clone, Copy)]
@@ -38,11 +38,19 @@ impl ReceivedBody {
 
     /// Records the outcome of a call whose body has ended with these trailers.
     pub(super) fn end_permit(&self, permit: Permit, trailers: Option<&HeaderMap>) {
-        let is_truncated = self.messages.is_some_and(|messages| messages.is_incomplete_with(trailers));
-        if is_truncated || self.remaining.is_incomplete() {
-            permit.failure();
-        } else {
-            permit.success();
+        match self.missing_part(trailers) {
+            Some(text) => {
+                let error = Some(ErrorText::text(text));
+                permit.failure_with(FailureInfo::new(FailureKind::Transient).with_error(error));
+            }
+            None => permit.success(),
         }
+    }
+
+    /// What is missing in a body that has ended with these trailers, as the text of its failure.
+    fn missing_part(&self, trailers: Option<&HeaderMap>) -> Option<&'static str> {
+        let of_grpc = self.messages.and_then(|messages| messages.missing_part(trailers));
+        let of_length = || self.remaining.is_incomplete().then_some("the body ended before its announced length");
+        of_grpc.or_else(of_length)
     }
 }
