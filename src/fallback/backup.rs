@@ -23,8 +23,8 @@ pub struct PrimaryFailure<'a, Res, Err> {
 pub trait Backup<Req, Res, Err> {
     /// The part of a request that the backup needs. `()` if its answer doesn't depend on it.
     type Stored;
-    /// The backup's error.
-    type Error;
+    /// The backup's error. Events contain its text, if this crate knows its type.
+    type Error: 'static;
     /// The backup's answer.
     type Future: Future<Output = Result<Res, Self::Error>>;
 

@@ -19,7 +19,7 @@ pub struct ServiceBackup<S>(pub(super) S);
 #[diagnostic::do_not_recommend]
 impl<S, Req, Err> Backup<Req, S::Response, Err> for ServiceBackup<S>
 where
-    S: Service<Req>,
+    S: Service<Req, Error: 'static>,
     Req: Clone,
 {
     type Stored = Req;
@@ -90,6 +90,7 @@ impl<F, Fut, Req, Res, Err, BackupErr> Backup<Req, Res, Err> for BackupFn<F>
 where
     F: FnOnce(PrimaryFailure<'_, Res, Err>) -> Fut,
     Fut: Future<Output = Result<Res, BackupErr>>,
+    BackupErr: 'static,
 {
     type Stored = ();
     type Error = BackupErr;
@@ -117,6 +118,7 @@ impl<F, Fut, Req, Res, Err, BackupErr> Backup<Req, Res, Err> for WithRequest<F>
 where
     F: FnOnce(Req, PrimaryFailure<'_, Res, Err>) -> Fut,
     Fut: Future<Output = Result<Res, BackupErr>>,
+    BackupErr: 'static,
     Req: Clone,
 {
     type Stored = Req;

@@ -78,10 +78,11 @@
 //!
 //! | event | when |
 //! |---|---|
-//! | [`Event::FallbackCalled`](crate::observe::Event::FallbackCalled) | the primary has failed; emitted just before the backup is called |
-//! | [`Event::FallbackFailed`](crate::observe::Event::FallbackFailed) | the backup has failed, too |
+//! | [`Event::FallbackCalled`](crate::observe::Event::FallbackCalled) | the primary has failed, for this reason; emitted just before the backup is called |
+//! | [`Event::FallbackSucceeded`](crate::observe::Event::FallbackSucceeded) | the backup has answered, after this duration |
+//! | [`Event::FallbackFailed`](crate::observe::Event::FallbackFailed) | the backup has failed, too, for this reason and after this duration |
 //!
-//! Both contain the layer's [name](FallbackLayer::name) and the cause. A call that the primary
+//! All contain the layer's [name](FallbackLayer::name) and the cause. A call that the primary
 //! answers emits no event.
 //!
 //! # Anti-patterns

@@ -1,6 +1,8 @@
 use crate::{
-    Cause, Name,
+    Cause, FailureInfo, Name,
+    classify::failure_text::unclassified_failure_info,
     observe::{Event, Observers},
+    time::Instant,
 };
 
 /// A fallback's name and observers. Only failed calls use it, so all calls share one.
@@ -22,11 +24,27 @@ impl Reporter {
         self.name.as_literal().unwrap_or("fallback")
     }
 
-    pub(super) fn backup_called(&self, cause: Cause) {
-        self.observers.emit(Event::FallbackCalled { name: &self.name, cause, failure: None });
+    /// Emits the event, and returns the time at which the backup is called. Neither describes the
+    /// failure nor reads the clock without observers.
+    pub(super) fn backup_called<'a>(&self, cause: Cause, failure: impl FnOnce() -> FailureInfo<'a>) -> Option<Instant> {
+        if self.observers.is_empty() {
+            return None;
+        }
+        self.observers.emit(Event::FallbackCalled { name: &self.name, cause, failure: Some(failure()) });
+        Some(Instant::now())
     }
 
-    pub(super) fn backup_failed(&self, cause: Cause) {
-        self.observers.emit(Event::FallbackFailed { name: &self.name, cause, failure: None });
+    pub(super) fn backup_succeeded(&self, cause: Cause, started: Option<Instant>) {
+        let duration = started.map(|started| started.elapsed());
+        self.observers.emit(Event::FallbackSucceeded { name: &self.name, cause, duration });
+    }
+
+    pub(super) fn backup_failed<Err: 'static>(&self, cause: Cause, error: &Err, started: Option<Instant>) {
+        if self.observers.is_empty() {
+            return;
+        }
+        let duration = started.map(|started| started.elapsed());
+        let failure = unclassified_failure_info(error).with_duration(duration);
+        self.observers.emit(Event::FallbackFailed { name: &self.name, cause, failure: Some(failure) });
     }
 }

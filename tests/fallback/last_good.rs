@@ -11,7 +11,7 @@ use std::{
 use tower::{Layer, Service, ServiceBuilder, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Cause, Circuit, FallbackLayer, Verdict, fallback::last_good::LastGoodLayer,
-    report::ReportLayer,
+    report::ReportLayer, testing::EventRecorder,
 };
 
 type Request = &'static str;
@@ -54,6 +54,21 @@ async fn a_failed_call_gets_the_last_good_response_of_its_key() {
     assert_eq!(layer.entries(), 2);
     // All services of the layer share the responses.
     assert_eq!(layer.clone().layer(answers([])).oneshot("a").await.unwrap(), "two");
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_describe_the_failures_and_carry_the_labels() {
+    let events = EventRecorder::new();
+    let layer = layer().label("team", "billing").observe(events.clone());
+    let mut service = layer.layer(answers(["one"]));
+    for _ in 0..2 {
+        service.ready().await.unwrap().call("a").await.unwrap();
+    }
+    service.ready().await.unwrap().call("b").await.unwrap_err();
+    let called = r#"FallbackCalled cause=failure failure=timed_out error="timed out""#;
+    let failed = r#"FallbackFailed cause=failure failure=transient error="tower_recourse::fallback::last_good::backup::NoStoredResponse""#;
+    assert_eq!(events.lines(), [called, "FallbackSucceeded cause=failure", called, failed]);
+    assert_eq!(events.events()[0].event().name().label("team"), Some("billing"));
 }
 
 #[tokio::test(start_paused = true)]

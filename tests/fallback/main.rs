@@ -1,6 +1,7 @@
 //! Tests of the fallback.
 
 mod calls;
+mod events;
 #[cfg(feature = "last-good")]
 mod last_good;
 

@@ -15,6 +15,7 @@ use crate::{
     fallback::{backup::Backup, error_merge::MergeErrors, reporter::Reporter, shared_backup::SharedBackup},
     readiness::Readiness,
     sharded_arc::ArcShard,
+    time::Instant,
 };
 
 pin_project! {
@@ -74,6 +75,8 @@ pub(in crate::fallback) struct FailedCall<Merge, Res, Err> {
     reporter: Arc<Reporter>,
     /// Set when the backup is called.
     merge: Option<Merge>,
+    /// When the backup was called, if there are observers.
+    backup_started: Option<Instant>,
 }
 
 /// Why `poll` leaves its fast path.
@@ -173,7 +176,7 @@ where
         // Dropped before the backup is called, which may need what the primary's future holds.
         step.set(Step::CloningBackup);
         let reporter = Arc::clone(&pending.backup.reporter);
-        state.failed = Some(FailedCall { primary, reporter, merge: None });
+        state.failed = Some(FailedCall { primary, reporter, merge: None, backup_started: None });
         self.poll_call_backup(cx)
     }
 
@@ -183,9 +186,10 @@ where
         let (mut step, state) = (this.step.get_pin_mut(), this.state.get_mut());
         let shared = &state.pending.as_ref().expect(POLLED_AFTER_COMPLETION).backup;
         let (backup, merge) = ready!(shared.poll_clone(cx));
-        let Pending { kept, .. } = state.pending.take().expect(POLLED_AFTER_COMPLETION);
+        let Pending { kept, classifier, .. } = state.pending.take().expect(POLLED_AFTER_COMPLETION);
         let failed = state.failed.as_mut().expect(POLLED_AFTER_COMPLETION);
-        failed.reporter.backup_called(failed.primary.cause());
+        let details = || failed.primary.details(&classifier);
+        failed.backup_started = failed.reporter.backup_called(failed.primary.cause(), details);
         let answer = backup.answer(kept, failed.primary.as_failed());
         failed.merge = Some(merge);
         step.set(Step::Backup { future: answer });
@@ -200,9 +204,9 @@ where
         let (polled, note) = result_note::poll(future, cx);
         let answer = ready!(polled);
         let report = note.take(&answer);
-        let FailedCall { primary, reporter, merge } =
+        let FailedCall { primary, reporter, merge, backup_started } =
             this.state.get_mut().failed.take().expect(POLLED_AFTER_COMPLETION);
         let merge = merge.expect("`poll_call_backup` sets it");
-        Poll::Ready(primary.settle(answer, report, &merge, &reporter))
+        Poll::Ready(primary.settle(answer, report, &merge, &reporter, backup_started))
     }
 }

@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use tower_layer::Layer;
 
@@ -99,6 +99,13 @@ impl<Res: Clone, Key, C> LastGoodLayer<Res, Key, C> {
     /// Sets the name in events. Default: `last_good`.
     pub fn name(mut self, name: impl Into<Name>) -> Self {
         self.fallback = self.fallback.name(name);
+        self
+    }
+
+    /// Adds a label, which observers and metrics receive with the name. Replaces the value if the
+    /// label exists.
+    pub fn label(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
+        self.fallback = self.fallback.label(name, value);
         self
     }
 

@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use ::http::{
     HeaderName, Request,
@@ -144,6 +144,13 @@ impl<K, C> StaleIfErrorLayer<K, C> {
     /// Sets the name in events. Default: `stale_if_error`.
     pub fn name(mut self, name: impl Into<Name>) -> Self {
         self.fallback = self.fallback.name(name);
+        self
+    }
+
+    /// Adds a label, which observers and metrics receive with the name. Replaces the value if the
+    /// label exists.
+    pub fn label(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
+        self.fallback = self.fallback.label(name, value);
         self
     }
 
