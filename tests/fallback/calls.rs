@@ -62,7 +62,7 @@ async fn a_failure_calls_the_backup_with_the_same_request() {
     let layer = FallbackLayer::new(backup).name("prices").observe(events.observer());
     assert_eq!(ready_and_call(&mut layer.layer(primary.clone()), "hello").await, Ok("hello"));
     assert_eq!(primary.calls(), 1);
-    assert!(events.last_has(&["FallbackCalled", "prices", "Failure"]));
+    assert!(events.last_has(&["FallbackSucceeded", "prices", "Failure"]));
 }
 
 /// tower-fallback: a readiness error of the primary didn't cause a fallback.
@@ -178,7 +178,7 @@ async fn the_backup_receives_a_rejection_with_its_time() {
     let layer = FallbackLayer::value("backup").when(|_: Result<&&str, &Oops>| false).observe(events.observer());
     let mut service = layer.layer(BreakerLayer::on(&circuit).layer(Script::<_, _, Oops>::new([succeed("primary")])));
     assert_eq!(ready_and_call(&mut service, ()).await, Ok("backup"));
-    assert!(events.last_has(&["FallbackCalled", "Rejected { retry_in: Some(20s) }"]), "{events:?}");
+    assert!(events.last_has(&["FallbackSucceeded", "Rejected { retry_in: Some(20s) }"]), "{events:?}");
 }
 
 #[tokio::test]
@@ -312,7 +312,7 @@ async fn three_backups_return_the_first_success() {
     assert_eq!(ready_and_call(&mut ladder(Script::new([succeed("second")])), ()).await, Ok("second"));
     assert_eq!(events.count(""), 0);
     assert_eq!(ready_and_call(&mut ladder(failing()), ()).await, Ok("third"));
-    assert!(events.last_has(&["FallbackCalled", "outer"]));
+    assert!(events.last_has(&["FallbackSucceeded", "outer"]));
 }
 
 /// Nested fallbacks form a ladder of backups. Each of them receives the cause of the primary's
@@ -327,7 +327,7 @@ async fn the_last_backup_receives_the_first_failure() {
         .layer(RetryLayer::new(RetryConfig::default().idempotent()))
         .service(failing());
     assert_eq!(ready_and_call(&mut ladder, ()).await, Ok("third"));
-    assert!(events.last_has(&["FallbackCalled", "AttemptsExhausted { attempts: 4 }"]));
+    assert!(events.last_has(&["FallbackSucceeded", "AttemptsExhausted { attempts: 4 }"]));
 }
 
 #[tokio::test]

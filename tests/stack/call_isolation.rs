@@ -94,7 +94,7 @@ async fn a_later_failure_after_a_discarded_rejection_is_a_failure() {
     let mut service =
         fallback.layer(retry.layer(BreakerLayer::on(&outer_circuit).layer(handler(AfterRejection::FailsLater))));
     assert_eq!(ready_and_call(&mut service, ()).await, Ok("backup"));
-    assert!(events.last_has(&["FallbackCalled", "AttemptsExhausted { attempts: 4 }"]));
+    assert!(events.last_has(&["FallbackSucceeded", "AttemptsExhausted { attempts: 4 }"]));
     assert_eq!((outer_circuit.stats().total_failures, outer_circuit.stats().total_neutral), (4, 0));
 }
 
@@ -237,8 +237,8 @@ async fn joined_calls_receive_their_own_causes() {
     );
     let both = tokio::join!(ready_and_call(&mut spent, ()), ready_and_call(&mut rejected, ()));
     assert_eq!(both, (Ok("backup"), Ok("backup")));
-    assert!(one.last_has(&["FallbackCalled", "Rejected"]));
-    assert!(other.last_has(&["FallbackCalled", "AttemptsExhausted { attempts: 2 }"]));
+    assert!(one.last_has(&["FallbackSucceeded", "Rejected"]));
+    assert!(other.last_has(&["FallbackSucceeded", "AttemptsExhausted { attempts: 2 }"]));
 }
 
 /// The rejection and the slow call's failure come in different polls.
@@ -315,7 +315,7 @@ async fn a_rejection_before_the_call_is_ignored() {
     let mut call = spawn(ready_and_call(&mut service, ()));
     assert!(open.try_acquire().is_err());
     assert_eq!(tokio_test::assert_ready!(call.poll()), Ok("backup"));
-    assert!(events.last_has(&["FallbackCalled", "cause: Failure"]));
+    assert!(events.last_has(&["FallbackSucceeded", "cause: Failure"]));
 }
 
 /// Two requests on one task deposit separately.

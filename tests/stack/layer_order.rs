@@ -107,7 +107,7 @@ async fn a_policy_that_ignores_rejections_does_not_hide_them() {
         .layer(BreakerLayer::on(&circuit))
         .service(Script::<_, _, Oops>::new([succeed("not called")]));
     assert_eq!(ready_and_call(&mut service, ()).await, Ok("backup"));
-    assert!(events.last_has(&["FallbackCalled", "Rejected"]));
+    assert!(events.last_has(&["FallbackSucceeded", "Rejected"]));
 }
 
 /// An error whose source is the breaker's error. Only `FollowSources` looks for it there.
@@ -165,7 +165,7 @@ async fn a_rejection_of_another_task_is_recognised_by_its_chain() {
         .service(spawned);
     assert_eq!(ready_and_call(&mut service, ()).await.unwrap(), 304);
     assert_eq!((circuit.stats().total_rejected, budget.balance()), (1, 1));
-    assert!(events.last_has(&["FallbackCalled", "Rejected { retry_in: Some(30s) }"]));
+    assert!(events.last_has(&["FallbackSucceeded", "Rejected { retry_in: Some(30s) }"]));
 }
 
 #[tokio::test(start_paused = true)]

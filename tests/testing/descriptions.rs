@@ -79,6 +79,7 @@ fn every_setting_of_a_breaker_is_described() {
         .on_cancelled(CancelledCalls::FailureAfter(secs(3)))
         .on_throttled(ThrottledCalls::Failure)
         .count_all_calls()
+        .time_calls()
         .clock(ManualClock::new())
         .without_observers()
         .seed(7)
@@ -98,6 +99,7 @@ slow_start: 30s
 on_cancelled: failure after 3s
 on_throttled: failure
 count_all_calls: yes
+time_calls: yes
 clock: manual
 observers: 0
 seed: 7

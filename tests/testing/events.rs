@@ -30,14 +30,15 @@ async fn one_recorder_records_the_events_of_all_layers_in_order() {
     assert_eq!(
         recorder.lines(),
         [
-            "CallFailed",
-            "RetryScheduled attempt=1 delay=1s",
-            "CallFailed",
-            "CircuitOpened open_for=30s openings_in_a_row=1 failures_in_a_row=2 calls=2 failures=2 slow=0",
-            "RetryScheduled attempt=2 delay=2s",
+            r#"CallFailed failure=transient error="down""#,
+            "RetryScheduled attempt=1 delay=1s failure=transient",
+            r#"CallFailed failure=transient error="down""#,
+            r#"CircuitOpened open_for=30s openings_in_a_row=1 failures_in_a_row=2 calls=2 failures=2 slow=0 failure=transient error="down""#,
+            "RetryScheduled attempt=2 delay=2s failure=transient",
             "CallRejected retry_in=28s",
-            "RetryStopped attempt=3 cause=rejected",
-            "FallbackCalled cause=rejected",
+            "RetryStopped attempt=3 cause=rejected failure=rejected",
+            r#"FallbackCalled cause=rejected failure=rejected error="circuit `db` is open; retry in 28.0 s""#,
+            "FallbackSucceeded cause=rejected",
         ]
     );
     assert_eq!(
@@ -51,10 +52,12 @@ async fn one_recorder_records_the_events_of_all_layers_in_order() {
             "CallRejected",
             "RetryStopped",
             "FallbackCalled",
+            "FallbackSucceeded",
         ]
     );
     let named = recorder.named_lines();
-    assert_eq!(named[..2], ["db: CallFailed", "retry: RetryScheduled attempt=1 delay=1s"]);
+    assert_eq!(named[0], r#"db: CallFailed failure=transient error="down""#);
+    assert_eq!(named[1], "retry: RetryScheduled attempt=1 delay=1s failure=transient");
     assert_eq!(named[5], "db: CallRejected retry_in=28s");
     assert_eq!(recorder.lines_of("retry").len(), 3);
     assert_eq!(recorder.lines_of("db").len(), 4);
