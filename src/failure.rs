@@ -41,8 +41,8 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
-    /// A short, stable name for logs and metrics: `transient`, `throttled`, `timed_out`, `permanent`,
-    /// `rejected`.
+    /// A short, stable name for logs and metrics: `transient`, `throttled`, `timed_out`,
+    /// `permanent`, `rejected`.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Transient => "transient",

@@ -155,6 +155,16 @@ impl<'a> ErrorText<'a> {
         Self(Text::Plain(text))
     }
 
+    /// The text as it is, or a part of it that is longer than what is shown.
+    #[cfg_attr(not(feature = "testing"), allow(dead_code))]
+    pub(crate) fn unescaped(&self) -> String {
+        match self.0 {
+            Text::Display(error) => bounded(error),
+            Text::Error(error) => chain(error),
+            Text::Plain(text) => bounded(&text),
+        }
+    }
+
     /// The name of the error's type, for an error whose text isn't accessible.
     pub fn type_name<E>() -> Self {
         Self(Text::Plain(std::any::type_name::<E>()))

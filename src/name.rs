@@ -105,8 +105,8 @@ impl Name {
         }
     }
 
-    /// The key of the circuit, if the name is that of a keyed circuit with a name of its own. It may
-    /// come from outside: escape it before you show it, for example by `{:?}`.
+    /// The key of the circuit, if the name is that of a keyed circuit with a name of its own. It
+    /// may come from outside: escape it before you show it, for example by `{:?}`.
     pub fn key(&self) -> Option<&str> {
         self.detailed()?.key.as_deref()
     }

@@ -28,7 +28,7 @@ type Restore = Arc<dyn for<'a> Fn(&'a Name, &'a Texts) -> Event<'a> + Send + Syn
 struct Texts {
     /// The quota's key, or the mode.
     text: String,
-    /// The text of the failure's error, escaped and cut.
+    /// The text of the failure's error.
     error: String,
 }
 
@@ -41,7 +41,7 @@ impl RecordedEvent {
             Event::CircuitModeChanged { mode, .. } => mode.to_owned(),
             _ => String::new(),
         };
-        let error = failure_of(event).and_then(|failure| failure.error).map(|error| error.to_string());
+        let error = failure_of(event).and_then(|failure| failure.error).map(|error| error.unescaped());
         let texts = Texts { text, error: error.unwrap_or_default() };
         Self { at: Instant::now(), name: event.name().clone(), texts, restore: restore(event) }
     }

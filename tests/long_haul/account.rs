@@ -335,7 +335,7 @@ impl Observer for AccountObserver {
             Event::CallFailed { .. } => more(&observed.failed),
             Event::CallRejected { .. } => more(&observed.rejected),
             Event::FallbackCalled { .. } => more(&observed.fallback_asked),
-            Event::RequestNotReplayable { .. } => 0,
+            Event::FallbackSucceeded { .. } | Event::RequestNotReplayable { .. } => 0,
             _ => more(&observed.other),
         };
     }

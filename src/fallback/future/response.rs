@@ -72,11 +72,17 @@ pub(in crate::fallback) struct Pending<B, C, Merge, Memo, Kept, Req> {
 /// A call whose primary has failed.
 pub(in crate::fallback) struct FailedCall<Merge, Res, Err> {
     primary: StoredFailure<Res, Err>,
+    /// Set if the backup doesn't answer at once. Boxed, because it would make the future of each
+    /// call larger.
+    backup: Option<Box<BackupCall<Merge>>>,
+}
+
+/// What is needed after the backup has answered.
+struct BackupCall<Merge> {
     reporter: Arc<Reporter>,
-    /// Set when the backup is called.
-    merge: Option<Merge>,
+    merge: Merge,
     /// When the backup was called, if there are observers.
-    backup_started: Option<Instant>,
+    started: Option<Instant>,
 }
 
 /// Why `poll` leaves its fast path.
@@ -175,8 +181,7 @@ where
         };
         // Dropped before the backup is called, which may need what the primary's future holds.
         step.set(Step::CloningBackup);
-        let reporter = Arc::clone(&pending.backup.reporter);
-        state.failed = Some(FailedCall { primary, reporter, merge: None, backup_started: None });
+        state.failed = Some(FailedCall { primary, backup: None });
         self.poll_call_backup(cx)
     }
 
@@ -186,27 +191,47 @@ where
         let (mut step, state) = (this.step.get_pin_mut(), this.state.get_mut());
         let shared = &state.pending.as_ref().expect(POLLED_AFTER_COMPLETION).backup;
         let (backup, merge) = ready!(shared.poll_clone(cx));
+        let reporter = Arc::clone(&shared.reporter);
         let Pending { kept, classifier, .. } = state.pending.take().expect(POLLED_AFTER_COMPLETION);
         let failed = state.failed.as_mut().expect(POLLED_AFTER_COMPLETION);
-        let details = || failed.primary.details(&classifier);
-        failed.backup_started = failed.reporter.backup_called(failed.primary.cause(), details);
+        let started = reporter.backup_called(failed.primary.cause(), || failed.primary.details(&classifier));
         let answer = backup.answer(kept, failed.primary.as_failed());
-        failed.merge = Some(merge);
         step.set(Step::Backup { future: answer });
-        self.poll_backup(cx)
+        let call = BackupCall { reporter, merge, started };
+        match self.as_mut().poll_answer(cx) {
+            Poll::Ready((answer, note)) => Poll::Ready(self.settle(answer, note, call)),
+            Poll::Pending => {
+                let failed = self.project().state.get_mut().failed.as_mut().expect(POLLED_AFTER_COMPLETION);
+                failed.backup = Some(Box::new(call));
+                Poll::Pending
+            }
+        }
     }
 
-    fn poll_backup(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Res, Merge::Error>> {
-        let this = self.project();
-        let StepProj::Backup { future } = this.step.get_pin_mut().project() else {
+    fn poll_backup(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Res, Merge::Error>> {
+        let (answer, note) = ready!(self.as_mut().poll_answer(cx));
+        let failed = self.as_mut().project().state.get_mut().failed.as_mut();
+        let call = failed.and_then(|failed| failed.backup.take()).expect(POLLED_AFTER_COMPLETION);
+        Poll::Ready(self.settle(answer, note, *call))
+    }
+
+    fn poll_answer(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<(Result<Res, B::Error>, Note)> {
+        let StepProj::Backup { future } = self.project().step.get_pin_mut().project() else {
             panic!("{POLLED_AFTER_COMPLETION}")
         };
         let (polled, note) = result_note::poll(future, cx);
-        let answer = ready!(polled);
+        polled.map(|answer| (answer, note))
+    }
+
+    fn settle(
+        self: Pin<&mut Self>,
+        answer: Result<Res, B::Error>,
+        note: Note,
+        call: BackupCall<Merge>,
+    ) -> Result<Res, Merge::Error> {
+        let BackupCall { reporter, merge, started } = call;
         let report = note.take(&answer);
-        let FailedCall { primary, reporter, merge, backup_started } =
-            this.state.get_mut().failed.take().expect(POLLED_AFTER_COMPLETION);
-        let merge = merge.expect("`poll_call_backup` sets it");
-        Poll::Ready(primary.settle(answer, report, &merge, &reporter, backup_started))
+        let failed = self.project().state.get_mut().failed.take().expect(POLLED_AFTER_COMPLETION);
+        failed.primary.settle(answer, report, &merge, &reporter, started)
     }
 }
