@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use crate::{
     Cause, FailureInfo, Name,
     classify::failure_text::unclassified_failure_info,
@@ -15,6 +17,20 @@ pub(super) struct Reporter {
 impl Default for Reporter {
     fn default() -> Self {
         Self { name: Name::literal("fallback"), observers: Observers::default() }
+    }
+}
+
+/// The reporter of one call, with the start of the call's backup.
+#[derive(Debug, Clone)]
+pub(super) struct CallReporter {
+    pub(super) reporter: Arc<Reporter>,
+    /// `None` if the backup hasn't been called, or if there are no observers.
+    pub(super) backup_started: Option<Instant>,
+}
+
+impl CallReporter {
+    pub(super) fn new(reporter: Arc<Reporter>) -> Self {
+        Self { reporter, backup_started: None }
     }
 }
 

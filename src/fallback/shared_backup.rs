@@ -3,7 +3,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::reporter::Reporter;
+use super::reporter::{CallReporter, Reporter};
 use crate::clone_source::CloneSource;
 
 /// The backup and the error merge, shared by all clones of a service and by their calls.
@@ -12,12 +12,13 @@ use crate::clone_source::CloneSource;
 /// call whose primary has failed clones both on demand.
 pub(super) struct SharedBackup<B, Merge> {
     source: CloneSource<(B, Merge)>,
-    pub(super) reporter: Arc<Reporter>,
+    /// Calls start with this value. A call whose backup waits has one of its own.
+    pub(super) reporter: Arc<CallReporter>,
 }
 
 impl<B, Merge> SharedBackup<B, Merge> {
     pub(super) fn new(backup: B, merge: Merge, reporter: Arc<Reporter>) -> Self {
-        Self { source: CloneSource::new(Some((backup, merge))), reporter }
+        Self { source: CloneSource::new(Some((backup, merge))), reporter: Arc::new(CallReporter::new(reporter)) }
     }
 
     /// A backup for one call, and what merges the errors if the backup fails too. Pending while

@@ -12,7 +12,7 @@ use super::stored_failure::{PrimaryOutcome, StoredFailure};
 use crate::{
     Classifier, Verdict,
     call_context::result_note::{self, Note},
-    fallback::{backup::Backup, error_merge::MergeErrors, reporter::Reporter, shared_backup::SharedBackup},
+    fallback::{backup::Backup, error_merge::MergeErrors, reporter::CallReporter, shared_backup::SharedBackup},
     readiness::Readiness,
     sharded_arc::ArcShard,
     time::Instant,
@@ -72,17 +72,12 @@ pub(in crate::fallback) struct Pending<B, C, Merge, Memo, Kept, Req> {
 /// A call whose primary has failed.
 pub(in crate::fallback) struct FailedCall<Merge, Res, Err> {
     primary: StoredFailure<Res, Err>,
-    /// Set if the backup doesn't answer at once. Boxed, because it would make the future of each
-    /// call larger.
-    backup: Option<Box<BackupCall<Merge>>>,
-}
-
-/// What is needed after the backup has answered.
-struct BackupCall<Merge> {
-    reporter: Arc<Reporter>,
-    merge: Merge,
-    /// When the backup was called, if there are observers.
-    started: Option<Instant>,
+    /// Shared by all calls until the backup waits: then it contains the start of this call's
+    /// backup. An `Arc` as a field costs less than an `Option<Box<…>>`: the future stays as small,
+    /// and is dropped with four instructions less.
+    reporter: Arc<CallReporter>,
+    /// Set when the backup is called.
+    merge: Option<Merge>,
 }
 
 /// Why `poll` leaves its fast path.
@@ -181,7 +176,8 @@ where
         };
         // Dropped before the backup is called, which may need what the primary's future holds.
         step.set(Step::CloningBackup);
-        state.failed = Some(FailedCall { primary, backup: None });
+        let reporter = Arc::clone(&pending.backup.reporter);
+        state.failed = Some(FailedCall { primary, reporter, merge: None });
         self.poll_call_backup(cx)
     }
 
@@ -191,18 +187,21 @@ where
         let (mut step, state) = (this.step.get_pin_mut(), this.state.get_mut());
         let shared = &state.pending.as_ref().expect(POLLED_AFTER_COMPLETION).backup;
         let (backup, merge) = ready!(shared.poll_clone(cx));
-        let reporter = Arc::clone(&shared.reporter);
         let Pending { kept, classifier, .. } = state.pending.take().expect(POLLED_AFTER_COMPLETION);
         let failed = state.failed.as_mut().expect(POLLED_AFTER_COMPLETION);
-        let started = reporter.backup_called(failed.primary.cause(), || failed.primary.details(&classifier));
+        let shared_reporter = &failed.reporter.reporter;
+        let started = shared_reporter.backup_called(failed.primary.cause(), || failed.primary.details(&classifier));
         let answer = backup.answer(kept, failed.primary.as_failed());
+        failed.merge = Some(merge);
         step.set(Step::Backup { future: answer });
-        let call = BackupCall { reporter, merge, started };
         match self.as_mut().poll_answer(cx) {
-            Poll::Ready((answer, note)) => Poll::Ready(self.settle(answer, note, call)),
+            Poll::Ready((answer, note)) => Poll::Ready(self.settle(answer, note, started)),
             Poll::Pending => {
                 let failed = self.project().state.get_mut().failed.as_mut().expect(POLLED_AFTER_COMPLETION);
-                failed.backup = Some(Box::new(call));
+                if started.is_some() {
+                    let reporter = Arc::clone(&failed.reporter.reporter);
+                    failed.reporter = Arc::new(CallReporter { reporter, backup_started: started });
+                }
                 Poll::Pending
             }
         }
@@ -210,9 +209,9 @@ where
 
     fn poll_backup(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Res, Merge::Error>> {
         let (answer, note) = ready!(self.as_mut().poll_answer(cx));
-        let failed = self.as_mut().project().state.get_mut().failed.as_mut();
-        let call = failed.and_then(|failed| failed.backup.take()).expect(POLLED_AFTER_COMPLETION);
-        Poll::Ready(self.settle(answer, note, *call))
+        let failed = self.as_mut().project().state.get_mut().failed.as_ref().expect(POLLED_AFTER_COMPLETION);
+        let started = failed.reporter.backup_started;
+        Poll::Ready(self.settle(answer, note, started))
     }
 
     fn poll_answer(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<(Result<Res, B::Error>, Note)> {
@@ -227,11 +226,12 @@ where
         self: Pin<&mut Self>,
         answer: Result<Res, B::Error>,
         note: Note,
-        call: BackupCall<Merge>,
+        backup_started: Option<Instant>,
     ) -> Result<Res, Merge::Error> {
-        let BackupCall { reporter, merge, started } = call;
         let report = note.take(&answer);
-        let failed = self.project().state.get_mut().failed.take().expect(POLLED_AFTER_COMPLETION);
-        failed.primary.settle(answer, report, &merge, &reporter, started)
+        let FailedCall { primary, reporter, merge } =
+            self.project().state.get_mut().failed.take().expect(POLLED_AFTER_COMPLETION);
+        let merge = merge.expect("`poll_call_backup` sets it");
+        primary.settle(answer, report, &merge, &reporter.reporter, backup_started)
     }
 }
