@@ -157,6 +157,10 @@ pub mod service;
 // Classifiers.
 pub mod classify;
 
+// The list of what is registered. The layers enter themselves.
+#[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
+pub mod registry;
+
 // The layers. No layer imports another.
 #[cfg(feature = "breaker")]
 pub mod breaker;
@@ -220,6 +224,8 @@ pub use name::{Label, Name};
 pub use outcome::Outcome;
 #[cfg(any(feature = "retry", feature = "breaker"))]
 pub use ratio::Ratio;
+#[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
+pub use registry::Registry;
 #[cfg(feature = "retry")]
 pub use retry::{RetryConfig, RetryLayer};
 pub use verdict::Verdict;

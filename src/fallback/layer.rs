@@ -34,7 +34,7 @@ pub struct FallbackLayer<B, C = ErrorClassifier, Merge = KeepBoth> {
     backup: B,
     classifier: C,
     merge: Merge,
-    reporter: Arc<Reporter>,
+    pub(super) reporter: Arc<Reporter>,
 }
 
 impl<S> FallbackLayer<ServiceBackup<S>> {

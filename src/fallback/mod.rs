@@ -154,6 +154,7 @@ pub mod future;
 #[cfg(feature = "last-good")]
 pub mod last_good;
 mod layer;
+mod register;
 mod reporter;
 mod service;
 mod shared_backup;

@@ -4,6 +4,7 @@ use crate::{
     Cause, FailureInfo, Name,
     classify::failure_text::unclassified_failure_info,
     observe::{Event, Observers},
+    registry::Registry,
     time::Instant,
 };
 
@@ -12,11 +13,12 @@ use crate::{
 pub(super) struct Reporter {
     pub(super) name: Name,
     pub(super) observers: Observers,
+    pub(super) registry: Option<Registry>,
 }
 
 impl Default for Reporter {
     fn default() -> Self {
-        Self { name: Name::literal("fallback"), observers: Observers::default() }
+        Self { name: Name::literal("fallback"), observers: Observers::default(), registry: None }
     }
 }
 

@@ -3,6 +3,8 @@
 mod classifiers;
 mod describe;
 mod label;
+mod register;
+mod registry_source;
 mod setters;
 mod settings;
 mod transactions;

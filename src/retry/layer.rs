@@ -21,7 +21,8 @@ pub struct RetryLayer<P = RetryConfig, Replay = CloneRequest> {
 
 impl<C, Timeout, Quota, Replay: Clone> RetryLayer<RetryConfig<C, Timeout, Quota, Replay>, Replay> {
     /// A layer with the policy of a [`RetryConfig`].
-    pub fn new(config: RetryConfig<C, Timeout, Quota, Replay>) -> Self {
+    pub fn new(mut config: RetryConfig<C, Timeout, Quota, Replay>) -> Self {
+        config.settings.enter_registry();
         let replay = config.replay.clone();
         Self { policy: ShardedArc::new(config), replay }
     }

@@ -7,7 +7,7 @@ use crate::rooms::{
 
 /// What the retry and the fallback may import: neither another layer nor a protocol edge.
 const FOR_LAYERS: &[&str] =
-    &["text", "time", "nouns", "building blocks", "call context", "events", "state files", "classifiers"];
+    &["text", "time", "nouns", "building blocks", "call context", "events", "state files", "classifiers", "registry"];
 
 /// The rooms. Each one may import only rooms before it.
 #[rustfmt::skip]
@@ -36,6 +36,7 @@ pub(crate) const ROOMS: &[Room] = &[
         imports: These(&["time", "nouns", "call context", "rejections", "client errors"]),
     },
     Room { name: "reports", modules: &["report"], imports: These(&["text", "nouns", "building blocks", "call context", "classifiers"]) },
+    Room { name: "registry", modules: &["registry"], imports: These(&["text", "nouns", "events", "rejections"]) },
     Room { name: "breaker: generations", modules: &["breaker/generation", "breaker/micros"], imports: These(&["building blocks"]) },
     Room { name: "breaker: groups", modules: &["breaker/group"], imports: These(&["nouns", "building blocks"]) },
     Room {

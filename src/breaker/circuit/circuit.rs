@@ -62,7 +62,12 @@ pub struct Circuit<C = ErrorClassifier> {
 impl<C> Circuit<C> {
     /// Makes a closed circuit.
     pub fn new(config: BreakerConfig<C>) -> Self {
-        Self { tenant: Tenant::new(config.settings, None), classifier: config.classifier }
+        let registry = config.settings.registry.clone();
+        let circuit = Self { tenant: Tenant::new(config.settings, None), classifier: config.classifier };
+        if let Some(registry) = registry {
+            circuit.register(&registry);
+        }
+        circuit
     }
 
     #[cfg(feature = "keyed")]

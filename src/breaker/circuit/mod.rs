@@ -6,6 +6,7 @@ mod circuit;
 mod control;
 mod handle;
 mod health_probe;
+mod register;
 mod snapshot;
 mod stats;
 

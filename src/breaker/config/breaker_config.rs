@@ -99,6 +99,8 @@ impl Default for BreakerConfig {
             observers: Observers::default(),
             seed: None,
             group: None,
+            registry: None,
+            siblings: None,
         };
         let five = NonZeroU32::MIN.saturating_add(4);
         let rule = TripRule::ConsecutiveFailures { failures: five, lasting: Duration::from_millis(500) };

@@ -80,6 +80,8 @@ impl Settings {
             observers,
             seed,
             group,
+            registry: _,
+            siblings: _,
         } = self;
         let mut described = Description::new();
         described.add("name", name);

@@ -7,6 +7,7 @@ mod label;
 mod open_context;
 mod open_duration;
 mod probes;
+mod register;
 mod settings;
 mod throttle;
 mod throttled_calls;

@@ -1,6 +1,6 @@
 //! The settings of a circuit, in the form that it uses.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     cancelled_calls::CancelledCalls, open_duration::OpenDuration, throttle::AdaptiveThrottle,
@@ -15,6 +15,7 @@ use crate::{
         window::{WindowKind, WindowLayout},
     },
     observe::Observers,
+    registry::{Registry, Sources},
     time::Clock,
 };
 
@@ -38,6 +39,9 @@ pub(crate) struct Settings {
     pub(crate) observers: Observers,
     pub(crate) seed: Option<u64>,
     pub(crate) group: Option<CircuitGroup>,
+    pub(crate) registry: Option<Registry>,
+    /// The circuits of a keyed breaker that is in a registry.
+    pub(crate) siblings: Option<Arc<Sources>>,
 }
 
 impl Settings {

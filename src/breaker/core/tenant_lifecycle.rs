@@ -44,6 +44,9 @@ impl Tenant {
         if let Some(group) = &tenant.settings.load().group {
             group.join();
         }
+        if let Some(siblings) = &tenant.settings.load().siblings {
+            siblings.insert(Arc::downgrade(&tenant) as _);
+        }
         tenant
     }
 
@@ -56,6 +59,7 @@ impl Tenant {
         {
             let (kept, settings) = (self.settings.load(), Arc::make_mut(&mut settings));
             (settings.clock, settings.group) = (kept.clock.clone(), kept.group.clone());
+            (settings.registry, settings.siblings) = (kept.registry.clone(), kept.siblings.clone());
         }
         let (layout, core) = (settings.layout, self.core);
         let active = core.window_for(layout);

@@ -13,6 +13,7 @@ use crate::{
         state::State,
     },
     classify::ErrorClassifier,
+    registry::Sources,
     sanitize,
     time::Instant,
 };
@@ -54,7 +55,14 @@ where
     }
 
     fn sized(config: BreakerConfig<C>, keys: usize, name: fn(&Settings, &Key) -> Option<Name>) -> Self {
-        let shared = Shared { settings: config.settings, circuits: Table::new(keys), name };
+        let mut settings = config.settings;
+        if let Some(registry) = settings.registry.clone() {
+            // The registry doesn't need the type of the keys.
+            let siblings = Arc::new(Sources::default());
+            registry.insert(Arc::downgrade(&siblings) as _);
+            Arc::make_mut(&mut settings).siblings = Some(siblings);
+        }
+        let shared = Shared { settings, circuits: Table::new(keys), name };
         Self { shared: Arc::new(shared), classifier: config.classifier }
     }
 

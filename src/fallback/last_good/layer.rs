@@ -13,6 +13,7 @@ use crate::{
     classify::ErrorClassifier,
     fallback::{Fallback, FallbackLayer, KeepPrimary},
     observe::Observer,
+    registry::Registry,
 };
 
 /// Answers a failed call with the last good response for the same key. See the [module](super).
@@ -106,6 +107,12 @@ impl<Res: Clone, Key, C> LastGoodLayer<Res, Key, C> {
     /// label exists.
     pub fn label(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
         self.fallback = self.fallback.label(name, value);
+        self
+    }
+
+    /// Passes the events to the observers of a [registry](crate::registry).
+    pub fn register(mut self, registry: &Registry) -> Self {
+        self.fallback = self.fallback.register(registry);
         self
     }
 

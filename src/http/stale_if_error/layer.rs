@@ -154,6 +154,12 @@ impl<K, C> StaleIfErrorLayer<K, C> {
         self
     }
 
+    /// Passes the events to the observers of a [registry](crate::registry).
+    pub fn register(mut self, registry: &crate::Registry) -> Self {
+        self.fallback = self.fallback.register(registry);
+        self
+    }
+
     /// Adds an observer.
     pub fn observe(mut self, observer: impl Observer) -> Self {
         self.fallback = self.fallback.observe(observer);

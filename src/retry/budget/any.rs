@@ -1,4 +1,8 @@
-use std::{fmt, ops::Deref, sync::Arc};
+use std::{
+    fmt,
+    ops::Deref,
+    sync::{Arc, Weak},
+};
 
 use super::{Budget, Reservation, Token, budget::address};
 use crate::{FailureKind, call_context::budget_scope};
@@ -18,6 +22,10 @@ pub struct AnyBudget {
 }
 
 impl AnyBudget {
+    pub(crate) fn downgrade(&self) -> Weak<dyn Budget> {
+        Arc::downgrade(&self.budget)
+    }
+
     #[inline]
     pub(crate) fn address(&self) -> usize {
         self.address

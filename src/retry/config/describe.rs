@@ -58,6 +58,8 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
             turns: _,
             emitted_not_replayable: _,
             emitted_idempotency_unknown: _,
+            registry: _,
+            source: _,
         } = settings;
         let mut described = Description::new();
         described.add("name", name);

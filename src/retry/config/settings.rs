@@ -9,11 +9,14 @@ use std::{
     time::Duration,
 };
 
-use super::super::{
-    Backoff, Jitter, RejectedRetry, RejectionWait, RetryQuota, RetrySwitch, TimeLimits,
-    budget::{AnyBudget, TokenBucket},
+use super::{
+    super::{
+        Backoff, Jitter, RejectedRetry, RejectionWait, RetryQuota, RetrySwitch, TimeLimits,
+        budget::{AnyBudget, TokenBucket},
+    },
+    registry_source::RetrySource,
 };
-use crate::{Name, Ratio, observe::Observers, random};
+use crate::{Name, Ratio, observe::Observers, random, registry::Registry};
 
 /// The settings with a type that doesn't depend on the service.
 #[derive(Clone)]
@@ -39,6 +42,9 @@ pub(in crate::retry) struct Settings {
     pub(in crate::retry) seed: u64,
     /// Whether the user has set the seed.
     pub(in crate::retry) is_seeded: bool,
+    pub(in crate::retry) registry: Option<Registry>,
+    /// Keeps the entry in the registry.
+    pub(in crate::retry) source: Option<Arc<RetrySource>>,
     /// How many random numbers were drawn. Clones share it, so that they draw different numbers.
     pub(in crate::retry) turns: Arc<AtomicU64>,
     /// Whether `Event::RequestNotReplayable` was emitted.
@@ -67,6 +73,8 @@ impl Default for Settings {
             observers: Observers::default(),
             seed: random::fresh_seed(),
             is_seeded: false,
+            registry: None,
+            source: None,
             turns: Arc::default(),
             emitted_not_replayable: Arc::default(),
             emitted_idempotency_unknown: Arc::default(),

@@ -75,5 +75,6 @@ mod source;
 pub use exceeded::QuotaExceeded;
 pub use permit::QuotaPermit;
 pub use quota::RetryQuota;
+pub(crate) use quota::WeakQuota;
 pub use snapshot::QuotaSnapshot;
 pub use source::{KeyedQuota, NoQuota, QuotaSource};

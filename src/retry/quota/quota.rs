@@ -1,6 +1,6 @@
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 use super::{
@@ -53,6 +53,10 @@ impl RetryQuota {
         }
         self.limits.keys = at_most;
         Ok(self)
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakQuota {
+        WeakQuota(Arc::downgrade(&self.counts))
     }
 
     /// The limits as text.
@@ -126,6 +130,21 @@ impl RetryQuota {
     fn counts(&self) -> MutexGuard<'_, Counts> {
         // Only code of this module runs with the lock held. If it panics, the counts stay usable.
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The counts of a quota, as long as the quota exists.
+pub(crate) struct WeakQuota(Weak<Mutex<Counts>>);
+
+impl WeakQuota {
+    /// The quota without its limits.
+    pub(crate) fn upgrade(&self) -> Option<RetryQuota> {
+        Some(RetryQuota { limits: Limits::default(), counts: self.0.upgrade()? })
+    }
+
+    /// Identifies the quota.
+    pub(crate) fn address(&self) -> usize {
+        self.0.as_ptr() as usize
     }
 }
 

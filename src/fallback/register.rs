@@ -1,0 +1,17 @@
+use std::sync::Arc;
+
+use super::layer::FallbackLayer;
+use crate::registry::Registry;
+
+impl<B, C, Merge> FallbackLayer<B, C, Merge> {
+    /// Passes the fallback's events to the observers of a [registry](crate::registry). A second
+    /// call with the same registry has no effect.
+    pub fn register(mut self, registry: &Registry) -> Self {
+        let reporter = Arc::make_mut(&mut self.reporter);
+        if !reporter.registry.as_ref().is_some_and(|former| former.is(registry)) {
+            reporter.observers.add(registry.observer());
+            reporter.registry = Some(registry.clone());
+        }
+        self
+    }
+}

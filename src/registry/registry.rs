@@ -1,0 +1,132 @@
+//! The [`Registry`].
+
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, RwLock, Weak},
+};
+
+use super::{
+    sources::{Source, Sources},
+    status::Readings,
+};
+use crate::observe::{Event, Observer};
+
+/// A list of circuits, budgets and quotas, with observers for all registered layers. See the
+/// [module](super).
+///
+/// # Clone
+///
+/// A clone is a handle to the same registry.
+#[derive(Clone, Default)]
+pub struct Registry {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    sources: Sources,
+    observers: RwLock<Arc<[Arc<dyn Observer>]>>,
+    #[cfg(feature = "breaker")]
+    critical: RwLock<Vec<crate::Name>>,
+}
+
+impl Registry {
+    /// Makes an empty registry.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an observer of the events of all registered layers, also of those that were registered
+    /// before.
+    ///
+    /// ```
+    /// use tower_recourse::{BreakerConfig, Circuit, Registry, observe::Event};
+    ///
+    /// let registry = Registry::new();
+    /// let circuit = Circuit::new(BreakerConfig::default().name("payments").register(&registry));
+    /// registry.observe(|event: &Event<'_>| println!("{event:?}"));
+    /// circuit.force_open(); // prints the event
+    /// ```
+    pub fn observe(&self, observer: impl Observer) {
+        let mut observers = self.shared.observers.write().unwrap_or_else(PoisonError::into_inner);
+        let added: Arc<dyn Observer> = Arc::new(observer);
+        let all = observers.iter().cloned().chain([added]).collect();
+        *observers = all;
+    }
+
+    /// Returns all registered circuits that exist, in no order. A keyed breaker reports each of its
+    /// circuits.
+    #[cfg(feature = "breaker")]
+    pub fn circuits(&self) -> Vec<super::CircuitStatus> {
+        self.read().circuits
+    }
+
+    /// Returns the budgets of all registered retries that exist. A budget that several retries
+    /// share is reported once.
+    #[cfg(feature = "retry")]
+    pub fn budgets(&self) -> Vec<super::BudgetStatus> {
+        let mut seen = std::collections::HashSet::new();
+        self.read().budgets.into_iter().filter(|budget| seen.insert(budget.address)).collect()
+    }
+
+    /// Returns the quotas of all registered retries that exist. A quota that several retries share
+    /// is reported once.
+    #[cfg(feature = "retry")]
+    pub fn quotas(&self) -> Vec<super::QuotaStatus> {
+        let mut seen = std::collections::HashSet::new();
+        self.read().quotas.into_iter().filter(|quota| seen.insert(quota.address)).collect()
+    }
+
+    /// Lets [`health`](Self::health) report that the service isn't ready while a circuit of this
+    /// name is open. A circuit of a keyed breaker with `named` has the name `name/key`.
+    #[cfg(feature = "breaker")]
+    pub fn not_ready_if_open(&self, name: impl Into<crate::Name>) {
+        let name = name.into();
+        let mut critical = self.shared.critical.write().unwrap_or_else(PoisonError::into_inner);
+        if !critical.contains(&name) {
+            critical.push(name);
+        }
+    }
+
+    /// The names of [`not_ready_if_open`](Self::not_ready_if_open).
+    #[cfg(feature = "breaker")]
+    pub(super) fn critical(&self) -> Vec<crate::Name> {
+        self.shared.critical.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Adds a source, unless it is registered.
+    #[cfg_attr(not(any(feature = "retry", feature = "breaker")), allow(dead_code))]
+    pub(crate) fn insert(&self, source: Weak<dyn Source>) {
+        self.shared.sources.insert_once(source);
+    }
+
+    /// The observer that passes the events of a layer to the observers of this registry.
+    pub(crate) fn observer(&self) -> impl Observer {
+        let shared = Arc::clone(&self.shared);
+        move |event: &Event<'_>| {
+            // Cloned, so that no lock is held while an observer runs.
+            let observers = Arc::clone(&*shared.observers.read().unwrap_or_else(PoisonError::into_inner));
+            for observer in &*observers {
+                observer.on_event(event);
+            }
+        }
+    }
+
+    /// Whether both are handles to the same registry.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    #[cfg_attr(not(any(feature = "retry", feature = "breaker")), allow(dead_code))]
+    fn read(&self) -> Readings {
+        let mut readings = Readings::default();
+        self.shared.sources.read_all(&mut readings);
+        readings
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Registry").field(&self.shared.sources).finish()
+    }
+}

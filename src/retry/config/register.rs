@@ -1,0 +1,30 @@
+use std::sync::Arc;
+
+use super::{super::RetryConfig, Settings, registry_source::RetrySource};
+use crate::registry::Registry;
+
+impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
+    /// Adds the budget and the quota to a [registry](crate::registry) when
+    /// [`RetryLayer::new`](crate::RetryLayer::new) makes a layer of this config, and passes the
+    /// retry's events to the registry's observers. A second call with the same registry has no
+    /// effect; one with another registry adds its observers and replaces the former registry in
+    /// lists.
+    pub fn register(mut self, registry: &Registry) -> Self {
+        let settings = &mut self.settings;
+        if !settings.registry.as_ref().is_some_and(|former| former.is(registry)) {
+            settings.observers.add(registry.observer());
+            settings.registry = Some(registry.clone());
+        }
+        self
+    }
+}
+
+impl Settings {
+    /// Adds the budget and the quota to the registry, for as long as these settings exist.
+    pub(in crate::retry) fn enter_registry(&mut self) {
+        let Some(registry) = &self.registry else { return };
+        let source = Arc::new(RetrySource::new(&self.name, self.budget.as_ref(), self.quota.as_ref()));
+        registry.insert(Arc::downgrade(&source) as _);
+        self.source = Some(source);
+    }
+}
