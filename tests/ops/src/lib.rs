@@ -1,0 +1,13 @@
+//! Tests of `ops/`: the alert rules, the dashboard and the queries of `ops/README.md`.
+//!
+//! `promtool` runs the tests of the rules and parses every query. The names and labels in queries
+//! are compared with the table of metrics in `ops/README.md`.
+
+#[cfg(test)]
+mod files;
+#[cfg(test)]
+mod queries;
+#[cfg(test)]
+mod rules;
+#[cfg(test)]
+mod table;
