@@ -213,6 +213,7 @@ mod remaining_length;
 pub mod replay;
 mod report_extension;
 mod request_memo;
+pub(crate) mod resend_count;
 pub mod response_body;
 pub mod retire_connection;
 pub(crate) mod retry_after;
@@ -241,6 +242,7 @@ pub use rejection_mark::{mark_rejection, rejection};
 pub use replay::{Replay, Replayable};
 pub use report_extension::{ReportExtension, ReportExtensionFuture, ReportExtensionLayer};
 pub use request_memo::RequestMemo;
+pub use resend_count::resend_count;
 pub use response_body::{ResponseBody, ResponseBodyLayer, WithResponseBody};
 pub use retire_connection::{RetireConnection, RetireConnectionLayer};
 #[cfg(feature = "last-good")]

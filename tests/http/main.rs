@@ -34,6 +34,7 @@ mod replay_bodies;
 mod replay_edge_cases;
 mod replay_memory;
 mod reqwest_bodies;
+mod resend_count;
 mod resend_rules;
 mod resent_requests;
 mod response_body;

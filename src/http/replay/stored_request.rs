@@ -5,7 +5,7 @@ use ::http::{Extensions, HeaderMap, Method, Request, Uri, Version};
 use super::{Replay, Replayable, head_copy};
 use crate::{
     Attempt,
-    http::{Deadline, message_body::is_upgrade},
+    http::{Deadline, message_body::is_upgrade, resend_count::count_resend},
     retry::{Deposits, RequestReplay},
     time::Instant,
 };
@@ -53,6 +53,7 @@ impl<B: Replayable> RequestReplay<Request<B>> for Replay {
 
     fn copy(&self, stored: &mut StoredRequest<B>) -> Option<Request<B>> {
         let mut request = Request::new(B::copy(&mut stored.body)?);
+        count_resend(&mut stored.extensions);
         *request.method_mut() = stored.method.clone();
         *request.uri_mut() = stored.uri.clone();
         *request.version_mut() = stored.version;
@@ -61,8 +62,12 @@ impl<B: Replayable> RequestReplay<Request<B>> for Replay {
         Some(request)
     }
 
-    /// Lowers the request's [`Deadline`] to the attempt's.
-    fn before_attempt(&self, request: &mut Request<B>, _: &Attempt, deadline: Option<Instant>) {
+    /// Lowers the request's [`Deadline`] to the attempt's. Sets the [`Attempt`] as an extension.
+    fn before_attempt(&self, request: &mut Request<B>, attempt: &Attempt, deadline: Option<Instant>) {
+        // The first attempt has no extension, because the first one that is inserted allocates.
+        if attempt.number() > 1 {
+            request.extensions_mut().insert(*attempt);
+        }
         if let Some(deadline) = deadline.map(Deadline::new) {
             // With a custom classifier that ignores the request's own deadline, the attempt's may
             // be later. Keep the earlier one.
