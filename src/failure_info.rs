@@ -1,5 +1,7 @@
 //! What is known about a failed call: its kind, the status, the text of the error, the duration.
 
+mod link_text;
+
 use std::{
     error::Error,
     fmt::{self, Write},
@@ -131,10 +133,9 @@ enum Text<'a> {
     Display(&'a dyn fmt::Display),
     Error(&'a (dyn Error + 'static)),
     Plain(&'a str),
+    PercentEncoded(&'a str),
 }
 
-/// How many links of a chain of sources are shown.
-const MAX_LINKS: usize = 8;
 /// How many bytes of a chain are collected. More than are shown, because escaping only adds bytes.
 const MAX_BYTES: usize = 256;
 
@@ -146,6 +147,9 @@ impl<'a> ErrorText<'a> {
 
     /// The text of an error and of its sources, separated by `: `. A source whose text is already
     /// contained in the text before it is left out.
+    ///
+    /// The URL of a reqwest error and the metadata of a tonic status are left out, because they may
+    /// contain secrets.
     pub const fn error(error: &'a (dyn Error + 'static)) -> Self {
         Self(Text::Error(error))
     }
@@ -162,7 +166,14 @@ impl<'a> ErrorText<'a> {
             Text::Display(error) => bounded(error),
             Text::Error(error) => chain(error),
             Text::Plain(text) => bounded(&text),
+            Text::PercentEncoded(text) => decoded(text),
         }
+    }
+
+    /// This text, after percent-decoding it, as in a `grpc-message`.
+    #[cfg_attr(not(feature = "grpc"), allow(dead_code))]
+    pub(crate) const fn percent_encoded(text: &'a str) -> Self {
+        Self(Text::PercentEncoded(text))
     }
 
     /// The name of the error's type, for an error whose text isn't accessible.
@@ -177,6 +188,7 @@ impl fmt::Display for ErrorText<'_> {
             Text::Display(error) => sanitize::name(error).fmt(f),
             Text::Error(error) => sanitize::name(chain(error)).fmt(f),
             Text::Plain(text) => sanitize::name(text).fmt(f),
+            Text::PercentEncoded(text) => sanitize::name(decoded(text)).fmt(f),
         }
     }
 }
@@ -188,16 +200,17 @@ impl fmt::Debug for ErrorText<'_> {
             Text::Display(error) => fmt::Display::fmt(&sanitize::quoted(error), f),
             Text::Error(error) => fmt::Display::fmt(&sanitize::quoted(chain(error)), f),
             Text::Plain(text) => fmt::Display::fmt(&sanitize::quoted(text), f),
+            Text::PercentEncoded(text) => fmt::Display::fmt(&sanitize::quoted(decoded(text)), f),
         }
     }
 }
 
 fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = bounded(error);
+    let mut text = bounded_link(error);
     let mut next = error.source();
-    for _ in 1..MAX_LINKS {
+    for _ in 1..link_text::MAX_LINKS {
         let Some(link) = next.filter(|_| text.len() <= MAX_BYTES) else { break };
-        let of_link = bounded(link);
+        let of_link = bounded_link(link);
         if !text.contains(&of_link) {
             text.push_str(": ");
             text.push_str(&of_link);
@@ -207,8 +220,20 @@ fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// The text, or a part of it that is longer than what is shown.
+fn decoded(text: &str) -> String {
+    bounded_by(|f| link_text::write_decoded(text, f))
+}
+
+fn bounded_link(error: &(dyn Error + 'static)) -> String {
+    bounded_by(|f| link_text::write(error, f))
+}
+
 fn bounded(error: &dyn fmt::Display) -> String {
+    bounded_by(|f| write!(f, "{error}"))
+}
+
+/// The text that is written, or a part of it that is longer than what is shown.
+fn bounded_by(write: impl FnOnce(&mut dyn Write) -> fmt::Result) -> String {
     struct Bounded(String);
 
     impl Write for Bounded {
@@ -228,7 +253,7 @@ fn bounded(error: &dyn fmt::Display) -> String {
 
     let mut bounded = Bounded(String::new());
     // An error means that the text was cut, or that its `Display` failed. It ends there.
-    let _ = write!(bounded, "{error}");
+    let _ = write(&mut bounded);
     bounded.0
 }
 
@@ -283,6 +308,32 @@ mod tests {
     fn texts_from_outside_are_escaped() {
         assert_eq!(ErrorText::text("a\nb").to_string(), r"a\nb");
         assert_eq!(format!("{:?}", ErrorText::display(&"a\u{1b}[0m\"")), r#""a\u{1b}[0m\"""#);
+    }
+
+    #[test]
+    fn percent_encoded_texts_are_decoded_and_escaped() {
+        let shown = |text| ErrorText::percent_encoded(text).to_string();
+        assert_eq!(shown("100%25 of caf%C3%A9s, %zz%4"), "100% of cafés, %zz%4");
+        assert_eq!(shown("a%0Ab%FF"), "a\\nb\u{fffd}");
+    }
+
+    #[cfg(feature = "reqwest")]
+    #[tokio::test]
+    async fn a_reqwest_error_is_shown_without_its_url() {
+        let error = reqwest::Client::new().get("http://127.0.0.1:1/?token=secret").send().await.unwrap_err();
+        let shown = ErrorText::error(&error).to_string();
+        assert!(shown.starts_with("error sending request: ") && !shown.contains("secret"), "{shown}");
+        let wrapped = crate::reqwest_error::Error::from(error);
+        let shown_wrapped = ErrorText::error(&wrapped).to_string();
+        assert!(!shown_wrapped.contains("secret"), "{shown_wrapped}");
+    }
+
+    #[cfg(feature = "tonic")]
+    #[test]
+    fn a_tonic_status_is_shown_without_its_metadata() {
+        let mut status = tonic::Status::unavailable("draining");
+        status.metadata_mut().insert("authorization", "secret".parse().unwrap());
+        assert_eq!(ErrorText::error(&status).to_string(), "Unavailable: draining");
     }
 
     #[test]

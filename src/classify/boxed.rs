@@ -2,7 +2,7 @@
 
 use std::{any::Any, fmt, sync::Arc};
 
-use super::{Classifier, DrainFuture, Origin};
+use super::{Classifier, DrainFuture, FailureDescription, Origin};
 use crate::{Verdict, time::Instant};
 
 /// Any classifier for requests `Req` and outcomes `Result<Res, Err>`, such as a closure.
@@ -104,6 +104,7 @@ trait AnyClassifier<Req, Res, Err>: Send + Sync {
     fn deadline(&self, memo: &BoxMemo) -> Option<Instant>;
     fn discard(&self, outcome: Result<Res, Err>) -> Result<DrainFuture, Result<Res, Err>>;
     fn origin(&self, outcome: Result<&Res, &Err>) -> Origin;
+    fn describe_failure<'a>(&self, outcome: Result<&'a Res, &'a Err>) -> FailureDescription<'a>;
     #[cfg(feature = "breaker")]
     fn rejection_mark(&self) -> Option<super::RejectionMark<Res>>;
 }
@@ -138,6 +139,10 @@ where
 
     fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
         self.origin(outcome)
+    }
+
+    fn describe_failure<'a>(&self, outcome: Result<&'a Res, &'a Err>) -> FailureDescription<'a> {
+        self.describe_failure(outcome)
     }
 
     #[cfg(feature = "breaker")]
@@ -175,6 +180,10 @@ impl<Req, Res, Err> Classifier<Req, Res, Err> for BoxClassifier<Req, Res, Err> {
 
     fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
         self.0.origin(outcome)
+    }
+
+    fn describe_failure<'a>(&self, outcome: Result<&'a Res, &'a Err>) -> FailureDescription<'a> {
+        self.0.describe_failure(outcome)
     }
 
     #[cfg(feature = "breaker")]

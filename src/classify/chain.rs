@@ -2,7 +2,7 @@ use std::{fmt, marker::PhantomData};
 
 #[cfg(feature = "breaker")]
 use super::RejectionMark;
-use super::{Classifier, DrainFuture, Origin};
+use super::{Classifier, DrainFuture, FailureDescription, Origin};
 use crate::{Verdict, time::Instant};
 
 /// Starts a chain of classifiers. The first one with an opinion decides.
@@ -109,6 +109,10 @@ where
         self.0.origin(outcome)
     }
 
+    fn describe_failure<'a>(&self, outcome: Result<&'a Res, &'a Err>) -> FailureDescription<'a> {
+        self.0.describe_failure(outcome)
+    }
+
     #[cfg(feature = "breaker")]
     fn rejection_mark(&self) -> Option<RejectionMark<Res>> {
         self.0.rejection_mark()
@@ -153,6 +157,10 @@ where
 
     fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
         self.0.origin(outcome).or_else(|| self.1.origin(outcome))
+    }
+
+    fn describe_failure<'a>(&self, outcome: Result<&'a Res, &'a Err>) -> FailureDescription<'a> {
+        self.0.describe_failure(outcome).or_else(|| self.1.describe_failure(outcome))
     }
 
     #[cfg(feature = "breaker")]
@@ -220,6 +228,10 @@ where
 
     fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
         self.inner.origin(outcome)
+    }
+
+    fn describe_failure<'a>(&self, outcome: Result<&'a Res, &'a Err>) -> FailureDescription<'a> {
+        self.inner.describe_failure(outcome)
     }
 
     #[cfg(feature = "breaker")]

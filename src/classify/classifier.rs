@@ -1,6 +1,6 @@
 use std::pin::Pin;
 
-use super::Origin;
+use super::{FailureDescription, Origin};
 #[cfg(feature = "breaker")]
 use crate::Rejection;
 use crate::{Verdict, time::Instant};
@@ -95,6 +95,19 @@ pub trait Classifier<Req, Res, Err> {
         Origin::Unknown
     }
 
+    /// Describes a failed outcome for events: the status of the response, and the text of the
+    /// error. The layers call it only for failures, and only if they have observers. The
+    /// classifiers of HTTP and gRPC return the status.
+    ///
+    /// By default, it returns an empty description. If an error has no text, the layers take the
+    /// text of an error of a type that they can inspect (see the
+    /// [module](crate::classify#rejections)), and otherwise the name of the type. Never return a
+    /// header, a body or another part of the request: events are logged.
+    fn describe_failure<'a>(&self, outcome: Result<&'a Res, &'a Err>) -> FailureDescription<'a> {
+        let _ = outcome;
+        FailureDescription::new()
+    }
+
     /// The function that marks a response which a breaker has made, so that
     /// [`origin`](Self::origin) finds the mark. `None` if responses can't carry one.
     #[cfg(feature = "breaker")]
@@ -149,6 +162,10 @@ where
 
     fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
         (**self).origin(outcome)
+    }
+
+    fn describe_failure<'a>(&self, outcome: Result<&'a Res, &'a Err>) -> FailureDescription<'a> {
+        (**self).describe_failure(outcome)
     }
 
     #[cfg(feature = "breaker")]

@@ -1,5 +1,8 @@
-use super::{Classifier, FollowSources, Origin, classifier::by_default, evidence, inspect::inspect, source_walk};
-use crate::Verdict;
+use super::{
+    Classifier, FailureDescription, FollowSources, Origin, classifier::by_default, evidence, inspect::inspect,
+    source_walk,
+};
+use crate::{Verdict, observe::ErrorText};
 
 /// The default classifier: a response is a success, and an error is a transient failure, unless the
 /// tables below list another verdict for its type.
@@ -146,6 +149,13 @@ where
 
     fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
         outcome.err().map_or(Origin::Unknown, |error| evidence::of_chain(error))
+    }
+
+    fn describe_failure<'a>(&self, outcome: Result<&'a Res, &'a Err>) -> FailureDescription<'a> {
+        match outcome {
+            Ok(_) => FailureDescription::new(),
+            Err(error) => FailureDescription::new().error(ErrorText::error(error)),
+        }
     }
 }
 

@@ -6,16 +6,17 @@ use super::{Classifier, ErrorClassifier, inspect::inspect};
 use crate::{FailureInfo, FailureKind, Verdict, observe::ErrorText};
 
 /// The details of an outcome that a classifier classified as a failure of this kind.
-#[cfg_attr(not(any(feature = "breaker", feature = "fallback")), allow(dead_code))]
 pub(crate) fn failure_info<'a, C, Req, Res, Err: 'static>(
-    _classifier: &C,
+    classifier: &C,
     kind: FailureKind,
     outcome: Result<&'a Res, &'a Err>,
 ) -> FailureInfo<'a>
 where
     C: Classifier<Req, Res, Err>,
 {
-    FailureInfo::new(kind).with_error(outcome.err().map(error_text))
+    let description = classifier.describe_failure(outcome);
+    let error = description.error.or_else(|| outcome.err().map(error_text));
+    FailureInfo::new(kind).with_status(description.status).with_error(error)
 }
 
 /// The details of an error that no classifier has seen. Its kind is what [`ErrorClassifier`]

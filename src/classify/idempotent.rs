@@ -2,7 +2,7 @@ use std::fmt;
 
 #[cfg(feature = "breaker")]
 use super::RejectionMark;
-use super::{Classifier, DrainFuture, Origin};
+use super::{Classifier, DrainFuture, FailureDescription, Origin};
 use crate::{Verdict, time::Instant};
 
 /// Wraps a classifier for a service with requests that must not be processed twice. Failures of
@@ -76,6 +76,10 @@ where
 
     fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
         self.classifier.origin(outcome)
+    }
+
+    fn describe_failure<'a>(&self, outcome: Result<&'a Res, &'a Err>) -> FailureDescription<'a> {
+        self.classifier.describe_failure(outcome)
     }
 
     #[cfg(feature = "breaker")]

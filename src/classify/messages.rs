@@ -6,8 +6,8 @@ mod scan;
 use std::{any::Any, error::Error, fmt, sync::Arc};
 
 use self::rules::Rules;
-use super::{Classifier, FollowSources, Origin, evidence, inspect::inspect};
-use crate::{InvalidConfig, Verdict};
+use super::{Classifier, FailureDescription, FollowSources, Origin, evidence, inspect::inspect};
+use crate::{InvalidConfig, Verdict, observe::ErrorText};
 
 /// Classifies errors by matching their text against a list of patterns, each with a verdict. A last
 /// resort, for errors that only their text identifies.
@@ -130,6 +130,14 @@ where
     fn opinion(&self, (): &(), outcome: Result<&Res, &Err>) -> Option<Verdict> {
         outcome.err().and_then(|error| self.opinion_on(error))
     }
+
+    fn describe_failure<'a>(&self, outcome: Result<&'a Res, &'a Err>) -> FailureDescription<'a> {
+        match outcome {
+            // The layers show the chain of an error that they can inspect.
+            Err(error) if inspect(error).is_none() => FailureDescription::new().error(ErrorText::display(error)),
+            _ => FailureDescription::new(),
+        }
+    }
 }
 
 impl<Req, Res, Err> Classifier<Req, Res, Err> for FollowSources<ErrorMessages>
@@ -153,6 +161,13 @@ where
 
     fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
         outcome.err().map_or(Origin::Unknown, |error| evidence::of_chain(error))
+    }
+
+    fn describe_failure<'a>(&self, outcome: Result<&'a Res, &'a Err>) -> FailureDescription<'a> {
+        match outcome {
+            Ok(_) => FailureDescription::new(),
+            Err(error) => FailureDescription::new().error(ErrorText::error(error)),
+        }
     }
 }
 

@@ -245,7 +245,8 @@ mod error_readers;
 mod errors;
 #[cfg_attr(not(any(feature = "retry", feature = "breaker", feature = "fallback")), allow(dead_code))]
 pub(crate) mod evidence;
-#[cfg(any(feature = "breaker", feature = "fallback"))]
+mod failure_description;
+#[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
 pub(crate) mod failure_text;
 mod from_fn;
 mod idempotent;
@@ -272,6 +273,7 @@ pub use classifier::RejectionMark;
 pub use classifier::{Classifier, DrainFuture};
 pub use conflict::ConflictClassifier;
 pub use errors::ErrorClassifier;
+pub use failure_description::FailureDescription;
 pub use from_fn::{ClassifierFn, ErrorClassifierFn, MemoClassifierFn, errors, outcomes, with_memo};
 pub use idempotent::IdempotencyCheck;
 #[cfg(feature = "grpc")]

@@ -1,9 +1,10 @@
 //! Classifiers of a service's own error, applied to the error of a breaker around it.
 
 use super::{
-    ClassifierFn, DrainFuture, ErrorClassifierFn, IntoOpinion, MemoClassifierFn, Origin, Refine, RejectionMark,
+    ClassifierFn, DrainFuture, ErrorClassifierFn, FailureDescription, IntoOpinion, MemoClassifierFn, Origin, Refine,
+    RejectionMark,
 };
-use crate::{BreakerError, Classifier, Rejection, Verdict, time::Instant};
+use crate::{BreakerError, Classifier, Rejection, Verdict, observe::ErrorText, time::Instant};
 
 /// Applies a classifier of `Err` to outcomes with a `BreakerError<Err>`: the service's own error
 /// decides. A rejection is a rejection.
@@ -104,6 +105,13 @@ where
         match inner(outcome) {
             Ok(outcome) => self.0.origin(outcome),
             Err(rejection) => Origin::Rejected(rejection.cause()),
+        }
+    }
+
+    fn describe_failure<'a>(&self, outcome: Result<&'a Res, &'a BreakerError<Err>>) -> FailureDescription<'a> {
+        match inner(outcome) {
+            Ok(outcome) => self.0.describe_failure(outcome),
+            Err(rejection) => FailureDescription::new().error(ErrorText::error(rejection)),
         }
     }
 
@@ -216,6 +224,10 @@ where
 
     fn origin(&self, outcome: Result<&Res, &BreakerError<Err>>) -> Origin {
         self.inner.origin(outcome).or_else(|| origin(outcome))
+    }
+
+    fn describe_failure<'a>(&self, outcome: Result<&'a Res, &'a BreakerError<Err>>) -> FailureDescription<'a> {
+        self.inner.describe_failure(outcome)
     }
 
     fn rejection_mark(&self) -> Option<RejectionMark<Res>> {

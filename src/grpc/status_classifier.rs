@@ -11,8 +11,9 @@ use super::{
 };
 use crate::{
     Classifier, Delivery, FailureKind, Health, Verdict,
-    classify::{Origin, RejectionMark},
+    classify::{FailureDescription, Origin, RejectionMark},
     http::{Deadline, rejection_mark},
+    observe::{ErrorText, ResponseStatus},
     time::Instant,
 };
 
@@ -170,6 +171,21 @@ where
     #[inline]
     fn origin(&self, outcome: Result<&Response<ResBody>, &Err>) -> Origin {
         rejection_mark::origin(outcome)
+    }
+
+    /// The code of a status, and the message in the headers. The message of a status in the
+    /// trailers isn't kept. A body that fails before its first frame is described by the code that
+    /// gRPC maps its error to.
+    fn describe_failure<'a>(&self, outcome: Result<&'a Response<ResBody>, &'a Err>) -> FailureDescription<'a> {
+        let Ok(response) = outcome else { return FailureDescription::new() };
+        let code = match ResponseState::of(response) {
+            ResponseState::Status(status) => status.code,
+            ResponseState::Failed(error) => error.code,
+            ResponseState::Started => return FailureDescription::new(),
+        };
+        let description = FailureDescription::new().status(ResponseStatus::Grpc(code as u16));
+        let message = response.headers().get("grpc-message").and_then(|message| message.to_str().ok());
+        message.map_or(description, |message| description.error(ErrorText::percent_encoded(message)))
     }
 
     fn rejection_mark(&self) -> Option<RejectionMark<Response<ResBody>>> {

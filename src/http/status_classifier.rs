@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Classifier, Delivery, FailureKind, Health, Verdict,
-    classify::{DrainFuture, ErrorClassifier, Origin, RejectionMark},
+    classify::{DrainFuture, ErrorClassifier, FailureDescription, Origin, RejectionMark},
     time::Instant,
 };
 
@@ -183,6 +183,13 @@ where
     #[inline]
     fn origin(&self, outcome: Result<&Response<ResBody>, &Err>) -> Origin {
         rejection_mark::origin(outcome)
+    }
+
+    fn describe_failure<'a>(&self, outcome: Result<&'a Response<ResBody>, &'a Err>) -> FailureDescription<'a> {
+        match outcome {
+            Ok(response) => FailureDescription::of_http(response.status().as_u16()),
+            Err(_) => FailureDescription::new(),
+        }
     }
 
     fn rejection_mark(&self) -> Option<RejectionMark<Response<ResBody>>> {

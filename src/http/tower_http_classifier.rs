@@ -13,7 +13,7 @@ macro_rules! classes {
 
         use crate::{
             Classifier, Delivery, Verdict,
-            classify::{ErrorClassifier, DrainFuture, Origin, RejectionMark},
+            classify::{DrainFuture, ErrorClassifier, FailureDescription, Origin, RejectionMark},
             http::{RequestMemo, drain, first_frame, rejection_mark, retry_after},
             time::Instant,
         };
@@ -82,6 +82,13 @@ macro_rules! classes {
             #[inline]
             fn origin(&self, outcome: Result<&Response<ResBody>, &Err>) -> Origin {
                 rejection_mark::origin(outcome)
+            }
+
+            fn describe_failure<'a>(&self, outcome: Result<&'a Response<ResBody>, &'a Err>) -> FailureDescription<'a> {
+                match outcome {
+Ok(response) => FailureDescription::of_http(response.status().as_u16()),
+Err(_) => FailureDescription::new(),
+}
             }
 
             fn rejection_mark(&self) -> Option<RejectionMark<Response<ResBody>>> {

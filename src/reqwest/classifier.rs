@@ -4,7 +4,7 @@ use ::reqwest::{Request, Response, StatusCode};
 
 use crate::{
     Classifier, Verdict,
-    classify::{DrainFuture, Origin, RejectionMark},
+    classify::{DrainFuture, FailureDescription, Origin, RejectionMark},
     http::{RequestMemo, StatusClassifier, drain, idempotency::is_repeatable, rejection_mark},
 };
 
@@ -39,6 +39,13 @@ impl<Err: 'static> Classifier<Request, Response, Err> for StatusClassifier {
     #[inline]
     fn origin(&self, outcome: Result<&Response, &Err>) -> Origin {
         rejection_mark::origin(outcome)
+    }
+
+    fn describe_failure<'a>(&self, outcome: Result<&'a Response, &'a Err>) -> FailureDescription<'a> {
+        match outcome {
+            Ok(response) => FailureDescription::of_http(response.status().as_u16()),
+            Err(_) => FailureDescription::new(),
+        }
     }
 
     fn rejection_mark(&self) -> Option<RejectionMark<Response>> {

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Attempt, Cause, Classifier, Outcome, Verdict,
-    classify::{DrainFuture, Origin},
+    classify::{DrainFuture, Origin, failure_text::failure_info},
     cold_option::ColdOption,
     time::Instant,
 };
@@ -53,6 +53,7 @@ where
     C: Classifier<Req, Res, Err>,
     Timeout: TimeoutOutcome<Res, Err>,
     Quota: QuotaSource<Req>,
+    Err: 'static,
 {
     type State = RetryState<C::Memo, Quota::Quota>;
 
@@ -84,7 +85,7 @@ where
             after_failure.reservation.give_back();
         }
         self.quota.release(&mut progress.account);
-        self.emit_stopped::<Req, _>(progress, attempt, cause, None);
+        self.emit_stopped::<Req, _>(progress, attempt, cause, &|| None);
     }
 
     #[inline]
@@ -126,6 +127,7 @@ where
     C: Classifier<Req, Res, Err>,
     Timeout: TimeoutOutcome<Res, Err>,
     Quota: QuotaSource<Req>,
+    Err: 'static,
 {
     fn decide_with(
         &self,
@@ -150,6 +152,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     where
         C: Classifier<Req, Res, Err>,
         Quota: QuotaSource<Req>,
+        Err: 'static,
     {
         // If the attempt wasn't made because the service didn't become ready, its token is
         // refunded.
@@ -168,7 +171,9 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
             }
             Verdict::Neutral | Verdict::ClientError => Decision::Return(DecisionReason::Neutral),
             Verdict::Failure(failure) => {
-                self.decide_after_failure::<Req, _>(progress, attempt, paid, failure, overrides)
+                let details =
+                    |kind| failure_info(&self.classifier, kind, outcome.result()).with_duration(outcome.elapsed());
+                self.decide_after_failure::<Req, _>(progress, attempt, paid, failure, &details, overrides)
             }
         }
     }

@@ -130,10 +130,10 @@ async fn a_stack_emits_its_events_in_order() {
         log.take(),
         [
             r#"breaker: CallFailed failure=transient error="down""#,
-            "retry: RetryScheduled attempt=1 delay=1s failure=transient",
+            r#"retry: RetryScheduled attempt=1 delay=1s failure=transient error="down""#,
             r#"breaker: CallFailed failure=transient error="down""#,
             r#"breaker: CircuitOpened open_for=30s openings_in_a_row=1 failures_in_a_row=2 calls=2 failures=2 slow=0 failure=transient error="down""#,
-            "retry: RetryStopped attempt=2 cause=attempts_exhausted failure=transient",
+            r#"retry: RetryStopped attempt=2 cause=attempts_exhausted failure=transient error="down""#,
             r#"fallback: FallbackCalled cause=attempts_exhausted failure=transient error="down""#,
             "fallback: FallbackSucceeded cause=attempts_exhausted",
         ]
@@ -143,7 +143,7 @@ async fn a_stack_emits_its_events_in_order() {
         log.take(),
         [
             "breaker: CallRejected retry_in=30s",
-            "retry: RetryStopped attempt=1 cause=rejected failure=rejected",
+            "retry: RetryStopped attempt=1 cause=rejected failure=rejected error=\"circuit `breaker` is open; retry in 30.0 s\"",
             r#"fallback: FallbackCalled cause=rejected failure=rejected error="circuit `breaker` is open; retry in 30.0 s""#,
             "fallback: FallbackSucceeded cause=rejected",
         ]
@@ -188,17 +188,19 @@ async fn a_transparent_retry_is_an_event_and_not_a_retry() {
         let mut outcomes = outcomes.iter();
         layer.layer(service_fn(move |()| std::future::ready(*outcomes.next().unwrap())))
     };
-    let resent = |attempt: u32| format!("retry: TransparentRetry attempt={attempt} failure=transient");
-    let scheduled = "retry: RetryScheduled attempt=1 delay=1s failure=transient";
+    let resent =
+        |attempt: u32| format!(r#"retry: TransparentRetry attempt={attempt} failure=transient error="refused""#);
+    let scheduled =
+        |error: &str| format!(r#"retry: RetryScheduled attempt=1 delay=1s failure=transient error="{error}""#);
     let succeeded = "retry: RetrySucceeded attempt=2";
 
     outcomes(&[Err("refused"), Ok(())]).ready().await.unwrap().call(()).await.unwrap();
     assert_eq!(log.take(), [resent(1)]);
     outcomes(&[Err("down"), Err("refused"), Ok(())]).ready().await.unwrap().call(()).await.unwrap();
-    assert_eq!(log.take(), [scheduled, &resent(2), succeeded]);
+    assert_eq!(log.take(), [&*scheduled("down"), &resent(2), succeeded]);
     // A second refusal of the same request counts as a failure.
     outcomes(&[Err("refused"), Err("refused"), Ok(())]).ready().await.unwrap().call(()).await.unwrap();
-    assert_eq!(log.take(), [&resent(1), scheduled, succeeded]);
+    assert_eq!(log.take(), [&*resent(1), &scheduled("refused"), succeeded]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod budget_snapshot;
 mod check_order;
 mod deadline;
 mod debug_output;
+mod event_details;
 mod idempotency;
 mod nested_budgets;
 mod overrides;

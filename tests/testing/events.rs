@@ -31,12 +31,12 @@ async fn one_recorder_records_the_events_of_all_layers_in_order() {
         recorder.lines(),
         [
             r#"CallFailed failure=transient error="down""#,
-            "RetryScheduled attempt=1 delay=1s failure=transient",
+            r#"RetryScheduled attempt=1 delay=1s failure=transient error="down""#,
             r#"CallFailed failure=transient error="down""#,
             r#"CircuitOpened open_for=30s openings_in_a_row=1 failures_in_a_row=2 calls=2 failures=2 slow=0 failure=transient error="down""#,
-            "RetryScheduled attempt=2 delay=2s failure=transient",
+            r#"RetryScheduled attempt=2 delay=2s failure=transient error="down""#,
             "CallRejected retry_in=28s",
-            "RetryStopped attempt=3 cause=rejected failure=rejected",
+            "RetryStopped attempt=3 cause=rejected failure=rejected error=\"circuit `db` is open; retry in 28.0 s\"",
             r#"FallbackCalled cause=rejected failure=rejected error="circuit `db` is open; retry in 28.0 s""#,
             "FallbackSucceeded cause=rejected",
         ]
@@ -57,7 +57,7 @@ async fn one_recorder_records_the_events_of_all_layers_in_order() {
     );
     let named = recorder.named_lines();
     assert_eq!(named[0], r#"db: CallFailed failure=transient error="down""#);
-    assert_eq!(named[1], "retry: RetryScheduled attempt=1 delay=1s failure=transient");
+    assert_eq!(named[1], r#"retry: RetryScheduled attempt=1 delay=1s failure=transient error="down""#);
     assert_eq!(named[5], "db: CallRejected retry_in=28s");
     assert_eq!(recorder.lines_of("retry").len(), 3);
     assert_eq!(recorder.lines_of("db").len(), 4);

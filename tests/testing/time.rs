@@ -81,7 +81,10 @@ fn blocking_retries_move_the_paused_time() {
         start.elapsed()
     });
     assert_eq!(spent, secs(15), "1 + 2 + 4 + 8 s; the next delay would cross the deadline");
-    assert_eq!(recorder.lines().last().unwrap(), "RetryStopped attempt=5 cause=deadline failure=transient");
+    assert_eq!(
+        recorder.lines().last().unwrap(),
+        r#"RetryStopped attempt=5 cause=deadline failure=transient error="connection reset""#
+    );
     assert_eq!(time.run(|| budget.stats().balance), 1);
 
     let result = time.run(|| circuit.call_blocking(|| Err::<(), _>(io::Error::from(io::ErrorKind::ConnectionReset))));

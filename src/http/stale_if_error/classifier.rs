@@ -3,7 +3,7 @@ use ::http_body::Body;
 
 use crate::{
     Classifier, Verdict,
-    classify::Origin,
+    classify::{FailureDescription, Origin},
     http::{RequestMemo, StatusClassifier},
 };
 
@@ -35,6 +35,13 @@ where
 
     fn origin(&self, outcome: Result<&Response<ResBody>, &Err>) -> Origin {
         Classifier::<Request<ReqBody>, _, _>::origin(&self.0, outcome)
+    }
+
+    fn describe_failure<'a>(&self, outcome: Result<&'a Response<ResBody>, &'a Err>) -> FailureDescription<'a> {
+        match outcome {
+            Ok(response) => FailureDescription::of_http(response.status().as_u16()),
+            Err(_) => FailureDescription::new(),
+        }
     }
 }
 

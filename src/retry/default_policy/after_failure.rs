@@ -14,6 +14,9 @@ use super::{
 };
 use crate::{Attempt, Cause, Delivery, Failure, FailureInfo, FailureKind, observe::Event, time::Instant};
 
+/// Returns the details of the failure for events. It is called only if there is an observer.
+pub(super) type FailureDetails<'a> = &'a dyn Fn(FailureKind) -> FailureInfo<'a>;
+
 impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// `paid` is the token that the budget gave for this attempt. `overrides` is called with the
     /// decision before anything is reserved for a retry.
@@ -24,6 +27,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         attempt: &Attempt,
         paid: Option<Token>,
         failure: Failure,
+        details: FailureDetails<'_>,
         overrides: impl FnOnce(&Proposal<'_>) -> Option<Override>,
     ) -> Decision
     where
@@ -36,10 +40,10 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
             let after_failure = progress.after_failure();
             after_failure.had_transparent_retry = true;
             after_failure.age.begin_if_timed(attempt);
-            observers.emit(Event::TransparentRetry {
+            observers.emit_with(|| Event::TransparentRetry {
                 name,
                 attempt: number,
-                failure: FailureInfo::new(failure.kind()),
+                failure: details(failure.kind()),
                 elapsed: None,
             });
             return Decision::TransparentRetry;
@@ -70,11 +74,11 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         match checked.and_then(|next| self.reserve::<Req, _>(progress, attempt, failure, next)) {
             Ok(delay) => {
                 let quota = self.quota.usage(&mut progress.account);
-                observers.emit(Event::RetryScheduled {
+                observers.emit_with(|| Event::RetryScheduled {
                     name,
                     attempt: number,
-                    max_attempts: None,
-                    failure: FailureInfo::new(failure.kind()),
+                    max_attempts: self.settings.max_attempts(),
+                    failure: details(failure.kind()),
                     delay,
                     elapsed: None,
                     reason: override_reason,
@@ -88,7 +92,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
                     self.settings.emit_if_idempotency_unknown(failure);
                 }
                 if let Some(cause) = reason.cause() {
-                    self.emit_stopped::<Req, _>(progress, attempt, cause, Some(FailureInfo::new(failure.kind())));
+                    self.emit_stopped::<Req, _>(progress, attempt, cause, &|| Some(details(failure.kind())));
                 }
                 Decision::Return(reason)
             }
@@ -107,12 +111,12 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     }
 
     /// Emits the events of a failure that isn't retried.
-    pub(super) fn emit_stopped<Req, Memo>(
+    pub(super) fn emit_stopped<'b, Req, Memo>(
         &self,
         progress: &mut RetryState<Memo, Quota::Quota>,
         attempt: &Attempt,
         cause: Cause,
-        failure: Option<FailureInfo<'_>>,
+        failure: &dyn Fn() -> Option<FailureInfo<'b>>,
     ) where
         Quota: QuotaSource<Req>,
     {
@@ -122,12 +126,12 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
             observers.emit(Event::RequestNotReplayable { name });
         }
         let quota = self.quota.usage(&mut progress.account);
-        observers.emit(Event::RetryStopped {
+        observers.emit_with(|| Event::RetryStopped {
             name,
             attempt: attempt.number(),
-            max_attempts: None,
+            max_attempts: self.settings.max_attempts(),
             cause,
-            failure,
+            failure: failure(),
             elapsed: None,
             quota,
         });

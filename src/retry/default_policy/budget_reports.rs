@@ -26,7 +26,7 @@ impl Settings {
             self.observers.emit(Event::RetrySucceeded {
                 name: &self.name,
                 attempt: number,
-                max_attempts: None,
+                max_attempts: self.max_attempts(),
                 duration: None,
                 elapsed: None,
             });

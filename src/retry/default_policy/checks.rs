@@ -144,6 +144,12 @@ impl Settings {
         self.switch.as_ref().is_none_or(|switch| switch.is_on())
     }
 
+    /// The limit of attempts, for events. `None` if there is none.
+    #[cold]
+    pub(super) fn max_attempts(&self) -> Option<u32> {
+        self.retries.checked_add(1)
+    }
+
     /// Emits `IdempotencyUnknown` once, if the classifier doesn't know whether the request is
     /// idempotent. The user should then state in the configuration which requests are idempotent.
     pub(super) fn emit_if_idempotency_unknown(&self, failure: Failure) {
