@@ -1,9 +1,13 @@
-use std::{fmt, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
-use tracing::{debug, error, info, warn};
+use tracing::{
+    Level, debug, error,
+    field::{DebugValue, debug},
+    info, warn,
+};
 
-use super::{Event, Observer, QuotaUsage};
-use crate::{Cause, sanitize::name_str};
+use super::{Event, Observer};
+use crate::{Cause, FailureInfo, Name, observe::ResponseStatus, sanitize::name_str};
 
 /// An observer that logs every event through `tracing`. With the feature `tracing`, which is on by
 /// default, each layer has it.
@@ -18,7 +22,12 @@ use crate::{Cause, sanitize::name_str};
 /// | the first failure whose request isn't known to be idempotent | warn |
 /// | the backup of a fallback is called; a circuit is half-open or closed; a retry succeeded; a request that the server didn't process is sent again | info |
 /// | the backup of a fallback failed, too | error |
-/// | a circuit counted a failure, or rejected a call | debug |
+/// | a circuit counted a failure, or rejected a call; the backup of a fallback answered; a request finished | debug |
+///
+/// A failure has the fields `error.type` (its kind), `error` (the text),
+/// `http.response.status_code` or `rpc.grpc.status_code`, and `duration`. Fields that aren't known
+/// are left out. `labels` has the labels of the layer, `circuit_key` the key of a keyed circuit,
+/// and `key` that of a quota.
 ///
 /// Names and keys are logged as strings, which a subscriber puts between quotes. Before that, the
 /// observer escapes them and cuts them at 256 bytes, so that a name from outside can't forge a line
@@ -40,48 +49,134 @@ impl fmt::Debug for ShownOpenTime {
     }
 }
 
+/// The fields of a failure.
+struct Details<'a>(Option<FailureInfo<'a>>);
+
+impl Details<'_> {
+    fn kind(&self) -> Option<&'static str> {
+        self.0.map(|failure| failure.kind.label())
+    }
+
+    /// `ErrorText` escapes the text and cuts it.
+    fn error(&self) -> Option<String> {
+        self.0.and_then(|failure| failure.error).map(|error| error.to_string())
+    }
+
+    fn http_status(&self) -> Option<u16> {
+        match self.0?.status? {
+            ResponseStatus::Http(code) => Some(code),
+            ResponseStatus::Grpc(_) => None,
+        }
+    }
+
+    fn grpc_status(&self) -> Option<u16> {
+        match self.0?.status? {
+            ResponseStatus::Grpc(code) => Some(code),
+            ResponseStatus::Http(_) => None,
+        }
+    }
+
+    fn duration(&self) -> Option<DebugValue<Duration>> {
+        self.0.and_then(|failure| failure.duration).map(debug)
+    }
+}
+
+/// The labels in one field: `team=payments region=eu`. `None` without labels.
+fn labels(name: &Name) -> Option<String> {
+    let shown: Vec<_> =
+        name.labels().iter().map(|label| format!("{}={}", label.name(), name_str(label.value()))).collect();
+    (!shown.is_empty()).then(|| shown.join(" "))
+}
+
+/// The key of a keyed circuit.
+fn circuit_key(name: &Name) -> Option<Cow<'_, str>> {
+    name.key().map(name_str)
+}
+
+/// Whether a stopped retry is an error in the log. The breaker has its own events for a rejection,
+/// and a request that can't be sent again has one that is logged once.
+fn is_error(cause: Cause) -> bool {
+    !matches!(cause, Cause::Rejected { .. } | Cause::NotReplayable)
+}
+
+/// Emits an event with the fields of a failure behind its own fields.
+macro_rules! with_failure {
+    ($level:expr, $name:expr, $failure:expr, [$($fields:tt)*], $message:literal) => {{
+        let details = Details($failure);
+        tracing::event!(
+            $level,
+            name = &*$name.sanitized(),
+            $($fields)*
+            "error.type" = details.kind(),
+            error = details.error().as_deref(),
+            "http.response.status_code" = details.http_status(),
+            "rpc.grpc.status_code" = details.grpc_status(),
+            duration = details.duration(),
+            circuit_key = circuit_key($name).as_deref(),
+            labels = labels($name).as_deref(),
+            $message
+        )
+    }};
+}
+
 impl Observer for TracingObserver {
     fn on_event(&self, event: &Event<'_>) {
         match *event {
-            Event::RetryScheduled { name, attempt, delay, reason, quota: None, .. } => {
-                warn!(name = &*name.sanitized(), attempt, ?delay, reason, "attempt failed, retrying");
-            }
-            Event::RetryScheduled {
-                name,
-                attempt,
-                delay,
-                reason,
-                quota: Some(QuotaUsage { key, retries, total }),
-                ..
-            } => {
-                warn!(
-                    name = &*name.sanitized(),
-                    attempt,
-                    ?delay,
-                    reason,
-                    key = &*name_str(key),
-                    retries,
-                    total,
+            Event::RetryScheduled { name, attempt, max_attempts, failure, delay, elapsed, reason, quota } => {
+                with_failure!(
+                    Level::WARN,
+                    name,
+                    Some(failure),
+                    [
+                        attempt,
+                        ?delay,
+                        max_attempts,
+                        elapsed = elapsed.map(debug),
+                        reason,
+                        key = quota.map(|quota| name_str(quota.key)).as_deref(),
+                        retries = quota.map(|quota| quota.retries),
+                        total = quota.map(|quota| quota.total),
+                    ],
                     "attempt failed, retrying"
                 );
             }
-            Event::TransparentRetry { name, attempt, .. } => {
-                info!(name = &*name.sanitized(), attempt, "the server did not process the call, sending it again")
+            Event::TransparentRetry { name, attempt, failure, elapsed } => {
+                with_failure!(
+                    Level::INFO,
+                    name,
+                    Some(failure),
+                    [attempt, elapsed = elapsed.map(debug),],
+                    "the server did not process the call, sending it again"
+                );
             }
             Event::RejectionWait { name, attempt, delay, .. } => {
-                debug!(name = &*name.sanitized(), attempt, ?delay, "the circuit rejected the call, waiting");
+                with_failure!(
+                    Level::DEBUG,
+                    name,
+                    None,
+                    [attempt, ?delay,],
+                    "the circuit rejected the call, waiting"
+                );
             }
-            Event::RetryStopped {
-                name,
-                attempt,
-                cause: cause @ (Cause::Rejected { .. } | Cause::NotReplayable),
-                ..
-            } => {
-                debug!(name = &*name.sanitized(), attempt, %cause, "not retried");
-            }
-            Event::RetryStopped { name, attempt, cause, quota, .. } => {
+            Event::RetryStopped { name, attempt, max_attempts, cause, failure, elapsed, quota } => {
                 let key = quota.map(|quota| name_str(quota.key));
-                error!(name = &*name.sanitized(), attempt, %cause, key = key.as_deref(), "not retried");
+                if is_error(cause) {
+                    with_failure!(
+                        Level::ERROR,
+                        name,
+                        failure,
+                        [attempt, %cause, max_attempts, elapsed = elapsed.map(debug), key = key.as_deref(),],
+                        "not retried"
+                    );
+                } else {
+                    with_failure!(
+                        Level::DEBUG,
+                        name,
+                        failure,
+                        [attempt, %cause, max_attempts, elapsed = elapsed.map(debug), key = key.as_deref(),],
+                        "not retried"
+                    );
+                }
             }
             Event::RequestNotReplayable { name } => {
                 warn!(
@@ -146,16 +241,26 @@ impl Observer for TracingObserver {
             }
             Event::CircuitHalfOpened { name, .. } => info!(name = &*name.sanitized(), "circuit half-open, probing"),
             Event::CircuitClosed { name, .. } => info!(name = &*name.sanitized(), "circuit closed"),
-            Event::RequestFinished { name, attempts, outcome, .. } => {
-                debug!(name = &*name.sanitized(), attempts, outcome = outcome.label(), "request finished");
+            Event::RequestFinished { name, attempts, outcome, cause, failure, elapsed } => {
+                with_failure!(
+                    Level::DEBUG,
+                    name,
+                    failure,
+                    [attempts, outcome = outcome.label(), cause = cause.map(display), elapsed = elapsed.map(debug),],
+                    "request finished"
+                );
             }
             Event::FallbackSucceeded { name, cause, .. } => {
                 debug!(name = &*name.sanitized(), %cause, "fallback answered");
             }
-            Event::CallFailed { name, .. } => debug!(name = &*name.sanitized(), "failure counted"),
+            Event::CallFailed { name, failure } => with_failure!(Level::DEBUG, name, failure, [], "failure counted"),
             Event::CallRejected { name, retry_in, .. } => debug!(name = &*name.sanitized(), ?retry_in, "call rejected"),
-            Event::FallbackCalled { name, cause, .. } => info!(name = &*name.sanitized(), %cause, "fallback called"),
-            Event::FallbackFailed { name, cause, .. } => error!(name = &*name.sanitized(), %cause, "fallback failed"),
+            Event::FallbackCalled { name, cause, failure } => {
+                with_failure!(Level::INFO, name, failure, [%cause,], "fallback called");
+            }
+            Event::FallbackFailed { name, cause, failure } => {
+                with_failure!(Level::ERROR, name, failure, [%cause,], "fallback failed");
+            }
         }
     }
 }

@@ -22,13 +22,13 @@ use crate::observe::{Event, Observer};
 /// let backoff = Backoff::exponential(Duration::from_secs(1)).jitter(Jitter::None);
 /// let config = RetryConfig::default().idempotent().backoff(backoff).observe(recorder.clone());
 ///
-/// let result = RetryLayer::new(config).run(|_| async { Err::<(), _>(std::fmt::Error) }).await;
+/// let result = RetryLayer::new(config).run(|_| async { Err::<(), _>(String::from("down")) }).await;
 /// assert!(result.is_err());
 /// assert_eq!(recorder.lines(), [
-///     "RetryScheduled attempt=1 delay=1s",
-///     "RetryScheduled attempt=2 delay=2s",
-///     "RetryScheduled attempt=3 delay=4s",
-///     "RetryStopped attempt=4 cause=attempts_exhausted",
+///     r#"RetryScheduled attempt=1 delay=1s failure=transient error="down""#,
+///     r#"RetryScheduled attempt=2 delay=2s failure=transient error="down""#,
+///     r#"RetryScheduled attempt=3 delay=4s failure=transient error="down""#,
+///     r#"RetryStopped attempt=4 cause=attempts_exhausted failure=transient error="down""#,
 /// ]);
 /// # }
 /// ```

@@ -60,7 +60,7 @@ fn of_error<Err>(classifier: impl Classifier<(), (), Err>, error: &Err) -> (Opti
 fn wrappers_forward_the_description() {
     let described = (Some(ResponseStatus::Http(418)), Some("described".to_owned()));
     let error = wrapped();
-    assert_eq!(of_error(&Describes, &error), described);
+    assert_eq!(of_error::<Wrapped>(&Describes, &error), described);
     assert_eq!(of_error(BoxClassifier::<(), (), Wrapped>::new(Describes), &error), described);
     assert_eq!(of_error(classify::first(Describes), &error), described);
     assert_eq!(of_error(classify::first(ErrorClassifier).or(Describes), &error), described);

@@ -189,14 +189,20 @@ async fn point_4_retries_failures_and_fallbacks_have_log_levels() {
             "{log}"
         );
     }
-    assert_eq!(lines[3], "ERROR not retried name=\"prices\" attempt=4 cause=all 4 attempts failed");
+    assert_eq!(
+        lines[3],
+        r#"ERROR not retried name="prices" attempt=4 cause=all 4 attempts failed max_attempts=4 error.type="timed_out" error="timeout""#
+    );
     assert_eq!(lines[4..], ["INFO calling the fallback name=prices why=timeout (all 4 attempts failed)"]);
 
     let log = logged(async {
         wrapper.call(|| async { Err::<(), _>(Text("disk full")) }).await.unwrap_err();
     })
     .await;
-    assert_eq!(log.trim(), "ERROR not retried name=\"prices\" attempt=1 cause=the failure is permanent");
+    assert_eq!(
+        log.trim(),
+        r#"ERROR not retried name="prices" attempt=1 cause=the failure is permanent max_attempts=4 error.type="permanent" error="disk full""#
+    );
 }
 
 #[tokio::test(start_paused = true)]
