@@ -5,7 +5,10 @@ use std::any::Any;
 use super::{Classifier, ErrorClassifier, inspect::inspect};
 use crate::{FailureInfo, FailureKind, Verdict, observe::ErrorText};
 
-/// The details of an outcome that a classifier classified as a failure of this kind.
+/// The details of an outcome that a classifier classified as a failure of this kind. Outlined, so
+/// that calls without a failure don't pay for it.
+#[cold]
+#[inline(never)]
 pub(crate) fn failure_info<'a, C, Req, Res, Err: 'static>(
     classifier: &C,
     kind: FailureKind,

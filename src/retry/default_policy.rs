@@ -15,8 +15,8 @@ use super::{
     request_age::RequestAge,
 };
 use crate::{
-    Attempt, Cause, Classifier, Outcome, Verdict,
-    classify::{DrainFuture, Origin, failure_text::failure_info},
+    Attempt, Cause, Classifier, FailureInfo, Outcome, Verdict,
+    classify::{DrainFuture, FailureDescription, Origin, failure_text::failure_info},
     cold_option::ColdOption,
     time::Instant,
 };
@@ -171,9 +171,23 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
             }
             Verdict::Neutral | Verdict::ClientError => Decision::Return(DecisionReason::Neutral),
             Verdict::Failure(failure) => {
-                let details =
-                    |kind| failure_info(&self.classifier, kind, outcome.result()).with_duration(outcome.elapsed());
-                self.decide_after_failure::<Req, _>(progress, attempt, paid, failure, &details, overrides)
+                let elapsed = outcome.elapsed();
+                match outcome.result() {
+                    // Described here, by value: a closure with a reference to the response would
+                    // force the response of each call into memory.
+                    Ok(response) => {
+                        let FailureDescription { status, error } = self.classifier.describe_failure(Ok(response));
+                        let info = move |kind| FailureInfo::new(kind).with_status(status).with_error(error);
+                        let details = move |kind| info(kind).with_duration(elapsed);
+                        self.decide_after_failure::<Req, _>(progress, attempt, paid, failure, &details, overrides)
+                    }
+                    Err(error) => {
+                        let classifier = &self.classifier;
+                        let info = move |kind| failure_info::<_, Req, Res, _>(classifier, kind, Err(error));
+                        let details = move |kind| info(kind).with_duration(elapsed);
+                        self.decide_after_failure::<Req, _>(progress, attempt, paid, failure, &details, overrides)
+                    }
+                }
             }
         }
     }

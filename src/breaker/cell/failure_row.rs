@@ -82,6 +82,7 @@ impl StateCell {
 
     /// When calls began to fail, if the circuit isn't closed and no mode determines its state.
     /// Right only as long as the state word is `word`.
+    #[inline]
     pub(crate) fn failing_since_of(&self, word: StateWord) -> Option<FailingSince> {
         if word.state() == State::Closed || word.mode != Mode::Auto { None } else { self.failing_since() }
     }

@@ -58,6 +58,7 @@ impl Tenant {
     }
 
     /// Emits the event of a rejection.
+    #[inline]
     pub(crate) fn emit_rejection(&self, settings: &Settings, retry_in: Option<Duration>) {
         if settings.observers.is_empty() {
             return;

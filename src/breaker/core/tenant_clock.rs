@@ -24,6 +24,7 @@ impl Tenant {
     }
 
     /// How long calls have been failing now. Reads the clock only if they have been.
+    #[inline]
     pub(crate) fn failing_for(&self, settings: &Settings, since: Option<FailingSince>) -> Option<Duration> {
         since.map(|since| Duration::from_micros(since.elapsed(self.now(settings))))
     }

@@ -23,14 +23,21 @@ impl Settings {
         }
         let number = attempt.number();
         if number > 1 {
-            self.observers.emit(Event::RetrySucceeded {
-                name: &self.name,
-                attempt: number,
-                max_attempts: self.max_attempts(),
-                duration: None,
-                elapsed: None,
-            });
+            self.emit_succeeded(number);
         }
+    }
+
+    /// Outlined, so that a first success doesn't pay for it.
+    #[cold]
+    #[inline(never)]
+    fn emit_succeeded(&self, attempt: u32) {
+        self.observers.emit(Event::RetrySucceeded {
+            name: &self.name,
+            attempt,
+            max_attempts: self.max_attempts(),
+            duration: None,
+            elapsed: None,
+        });
     }
 
     /// Reports a failure to the budget. After a rejection, no attempt was made, so the token is
