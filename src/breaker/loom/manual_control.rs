@@ -39,7 +39,7 @@ fn a_reported_success_precedes_the_opening_or_closes_it() {
     model(|| {
         let bench = Bench::closed(consecutive(2));
         bench.end(0, Failure, 0);
-        let (bench, failed, (before, _)) = both(
+        let (bench, failed, (before, _, _)) = both(
             bench,
             |bench| bench.end(0, Failure, 0),
             |bench| bench.with_context(0, |context| bench.cell.report_success(context)),
