@@ -29,10 +29,10 @@ impl<'a> FailureDescription<'a> {
         Self { error: Some(error), ..self }
     }
 
-    /// The status of an HTTP response.
+    /// The status of an HTTP response, if there is a response.
     #[cfg(feature = "http")]
-    pub(crate) const fn of_http(code: u16) -> Self {
-        Self::new().status(ResponseStatus::Http(code))
+    pub(crate) fn of_http(status: Option<http::StatusCode>) -> Self {
+        Self { status: status.map(|status| ResponseStatus::Http(status.as_u16())), error: None }
     }
 
     /// Takes the parts that are missing here from another description.

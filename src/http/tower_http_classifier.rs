@@ -85,10 +85,7 @@ macro_rules! classes {
             }
 
             fn describe_failure<'a>(&self, outcome: Result<&'a Response<ResBody>, &'a Err>) -> FailureDescription<'a> {
-                match outcome {
-Ok(response) => FailureDescription::of_http(response.status().as_u16()),
-Err(_) => FailureDescription::new(),
-}
+                FailureDescription::of_http(outcome.ok().map(|response| response.status()))
             }
 
             fn rejection_mark(&self) -> Option<RejectionMark<Response<ResBody>>> {

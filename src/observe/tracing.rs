@@ -246,7 +246,12 @@ impl Observer for TracingObserver {
                     Level::DEBUG,
                     name,
                     failure,
-                    [attempts, outcome = outcome.label(), cause = cause.map(display), elapsed = elapsed.map(debug),],
+                    [
+                        attempts,
+                        outcome = outcome.label(),
+                        cause = cause.map(tracing::field::display),
+                        elapsed = elapsed.map(debug),
+                    ],
                     "request finished"
                 );
             }

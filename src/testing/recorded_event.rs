@@ -121,6 +121,15 @@ fn restore_by(event: impl for<'a> Fn(&'a Name, &'a Texts) -> Event<'a> + Send + 
     Arc::new(event)
 }
 
+/// [`restore_by`] for an event whose only text is that of a failure.
+fn restore_failure(
+    failure: Option<FailureInfo<'_>>,
+    event: impl for<'a> Fn(&'a Name, Option<FailureInfo<'a>>) -> Event<'a> + Send + Sync + 'static,
+) -> Restore {
+    let failure = failure.map(StoredFailure::new);
+    restore_by(move |name, texts| event(name, with_text(failure, texts)))
+}
+
 /// Copies everything of the event except its name and texts.
 fn restore(event: &Event<'_>) -> Restore {
     match *event {
@@ -154,10 +163,13 @@ fn restore(event: &Event<'_>) -> Restore {
             restore_by(move |name, _| Event::RetrySucceeded { name, attempt, max_attempts, duration, elapsed })
         }
         Event::RequestFinished { attempts, outcome, cause, failure, elapsed, .. } => {
-            let failure = failure.map(StoredFailure::new);
-            restore_by(move |name, texts| {
-                let failure = with_text(failure, texts);
-                Event::RequestFinished { name, attempts, outcome, cause, failure, elapsed }
+            restore_failure(failure, move |name, failure| Event::RequestFinished {
+                name,
+                attempts,
+                outcome,
+                cause,
+                failure,
+                elapsed,
             })
         }
         Event::CircuitOpened {
@@ -170,25 +182,25 @@ fn restore(event: &Event<'_>) -> Restore {
             failure,
             failing_for,
             ..
-        } => {
-            let failure = failure.map(StoredFailure::new);
-            restore_by(move |name, texts| Event::CircuitOpened {
+        } => restore_failure(failure, move |name, failure| Event::CircuitOpened {
+            name,
+            open_for,
+            openings_in_a_row,
+            failures_in_a_row,
+            calls,
+            failures,
+            slow,
+            failure,
+            failing_for,
+        }),
+        Event::CircuitWouldOpen { failures_in_a_row, calls, failures, slow, failure, .. } => {
+            restore_failure(failure, move |name, failure| Event::CircuitWouldOpen {
                 name,
-                open_for,
-                openings_in_a_row,
                 failures_in_a_row,
                 calls,
                 failures,
                 slow,
-                failure: with_text(failure, texts),
-                failing_for,
-            })
-        }
-        Event::CircuitWouldOpen { failures_in_a_row, calls, failures, slow, failure, .. } => {
-            let failure = failure.map(StoredFailure::new);
-            restore_by(move |name, texts| {
-                let failure = with_text(failure, texts);
-                Event::CircuitWouldOpen { name, failures_in_a_row, calls, failures, slow, failure }
+                failure,
             })
         }
         Event::CircuitModeChanged { .. } => {
@@ -201,28 +213,19 @@ fn restore(event: &Event<'_>) -> Restore {
             restore_by(move |name, _| Event::CircuitClosed { name, failing_for })
         }
         Event::CallFailed { failure, .. } => {
-            let failure = failure.map(StoredFailure::new);
-            restore_by(move |name, texts| Event::CallFailed { name, failure: with_text(failure, texts) })
+            restore_failure(failure, |name, failure| Event::CallFailed { name, failure })
         }
         Event::CallRejected { retry_in, failing_for, .. } => {
             restore_by(move |name, _| Event::CallRejected { name, retry_in, failing_for })
         }
         Event::FallbackCalled { cause, failure, .. } => {
-            let failure = failure.map(StoredFailure::new);
-            restore_by(move |name, texts| {
-                let failure = with_text(failure, texts);
-                Event::FallbackCalled { name, cause, failure }
-            })
+            restore_failure(failure, move |name, failure| Event::FallbackCalled { name, cause, failure })
         }
         Event::FallbackSucceeded { cause, duration, .. } => {
             restore_by(move |name, _| Event::FallbackSucceeded { name, cause, duration })
         }
         Event::FallbackFailed { cause, failure, .. } => {
-            let failure = failure.map(StoredFailure::new);
-            restore_by(move |name, texts| {
-                let failure = with_text(failure, texts);
-                Event::FallbackFailed { name, cause, failure }
-            })
+            restore_failure(failure, move |name, failure| Event::FallbackFailed { name, cause, failure })
         }
     }
 }

@@ -38,10 +38,7 @@ where
     }
 
     fn describe_failure<'a>(&self, outcome: Result<&'a Response<ResBody>, &'a Err>) -> FailureDescription<'a> {
-        match outcome {
-            Ok(response) => FailureDescription::of_http(response.status().as_u16()),
-            Err(_) => FailureDescription::new(),
-        }
+        FailureDescription::of_http(outcome.ok().map(|response| response.status()))
     }
 }
 
