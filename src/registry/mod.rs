@@ -40,6 +40,12 @@
 //!
 //! An HTTP handler needs five lines, here with axum: 200 if the service is ready, otherwise 503.
 //!
+//! ```toml
+//! [dependencies]
+//! axum = "0.8"
+//! tower-recourse = { version = "0.1", features = ["axum"] }
+//! ```
+//!
 //! ```
 //! # #[cfg(feature = "axum")] {
 //! use axum::{Router, http::StatusCode, response::IntoResponse, routing::get};
