@@ -12,7 +12,7 @@ use tower_recourse::{
     testing::{EventRecorder, Script, fail, hang},
 };
 
-use crate::{CallError, assert_untouched, breaker, classify, retry};
+use crate::{CallError, UNDESCRIBED, assert_untouched, breaker, classify, retry};
 
 #[tokio::test(start_paused = true)]
 async fn a_rejection_opens_no_circuit_and_costs_no_budget() {
@@ -44,7 +44,7 @@ async fn a_rejection_opens_no_circuit_and_costs_no_budget() {
     let hangs = tokio::spawn(service.clone().oneshot(()));
     tokio::task::yield_now().await;
     assert!(service.clone().oneshot(()).await.is_err());
-    assert_eq!(recorder.lines(), ["RetryStopped attempt=1 cause=rejected"]);
+    assert_eq!(recorder.lines(), [format!("RetryStopped attempt=1 cause=rejected {UNDESCRIBED}")]);
     assert_eq!((circuit.state(), script.calls()), (State::Closed, 1));
     assert_untouched(&circuit, &budget);
 

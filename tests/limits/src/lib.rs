@@ -53,6 +53,9 @@ pub(crate) enum CallError {
     Failed,
 }
 
+/// The details that an event contains for an error whose classifier is a closure.
+pub(crate) const UNDESCRIBED: &str = "failure=rejected error=\"tower_recourse::breaker::rejection::breaker_error::BreakerError<tower_recourse_limits::CallError>\"";
+
 /// The classifier of [`CallError`] for all layers.
 pub(crate) fn classify(error: &CallError) -> Verdict {
     match error {

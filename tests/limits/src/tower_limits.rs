@@ -57,7 +57,10 @@ async fn a_shed_attempt_is_neutral_and_costs_no_budget() {
         .service(limited());
     let error = service.ready().await.unwrap().call(()).await.unwrap_err();
     assert!(error.into_boxed().is::<Overloaded>());
-    assert_eq!(recorder.lines(), ["RetryStopped attempt=1 cause=rejected"]);
+    assert_eq!(
+        recorder.lines(),
+        [r#"RetryStopped attempt=1 cause=rejected failure=rejected error="service overloaded""#]
+    );
     assert_eq!(circuit.stats().total_neutral, 1);
     assert_untouched(&circuit, &budget);
     drop(held);
