@@ -41,7 +41,8 @@
 //! The [`cookbook`] has complete programs, and pages on how much to retry, on types for the fields
 //! of a struct, and on the compiler's messages. [`costs`] lists what a call costs. The pages of
 //! `integrations` (feature `http`) cover axum, tonic, hyper and reqwest. `cheat_sheet` (features
-//! `grpc`, `keyed`) has settings, presets, recipes and log lines on one page. `coming_from` has
+//! `grpc`, `keyed`) has settings, presets, recipes and log lines on one page. `operating` (features
+//! `axum`, `grpc`, `keyed`) has alerts and a runbook for the person on call. `coming_from` has
 //! pages for users of other crates, and a comparison with them.
 //!
 //! # Terms
@@ -197,6 +198,8 @@ pub mod cookbook;
 pub mod costs;
 #[cfg(all(any(doc, doctest), feature = "http", feature = "fallback"))]
 pub mod integrations;
+#[cfg(all(any(doc, doctest), feature = "axum", feature = "grpc", feature = "keyed", feature = "fallback"))]
+pub mod operating;
 
 // Access to the environment: time, observers, storage, atomics.
 pub mod observe;

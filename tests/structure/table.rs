@@ -70,5 +70,5 @@ pub(crate) const ROOMS: &[Room] = &[
     Room { name: "grpc", modules: &["grpc"], imports: AllAbove },
     Room { name: "reqwest", modules: &["reqwest"], imports: AllAbove },
     Room { name: "testing kit", modules: &["testing"], imports: AllAbove },
-    Room { name: "pages", modules: &["cheat_sheet", "coming_from", "cookbook", "costs", "integrations"], imports: Nothing },
+    Room { name: "pages", modules: &["cheat_sheet", "coming_from", "cookbook", "costs", "integrations", "operating"], imports: Nothing },
 ];

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::Value;
+
 pub fn ops() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ops")
 }
@@ -28,39 +30,44 @@ pub fn promtool(arguments: &[&str]) {
 
 /// The expressions of all panels of the dashboard, with values for Grafana's variables.
 pub fn dashboard_queries() -> Vec<String> {
-    let dashboard: serde_json::Value = serde_json::from_str(&read("grafana/tower-recourse.json")).unwrap();
-    dashboard["panels"]
-        .as_array()
-        .unwrap()
-        .iter()
+    let dashboard: Value = serde_json::from_str(&read("grafana/tower-recourse.json")).unwrap();
+    items(&dashboard["panels"])
         .filter(|panel| panel["type"] != "row")
         .flat_map(|panel| {
-            let targets = panel["targets"].as_array().unwrap();
-            assert!(!targets.is_empty(), "{} has no query", panel["title"]);
-            targets.iter().map(|target| target["expr"].as_str().unwrap())
+            let queries: Vec<_> = items(&panel["targets"]).map(|target| text(&target["expr"]).to_owned()).collect();
+            assert!(!queries.is_empty(), "{} has no query", panel["title"]);
+            queries
         })
         .map(|query| query.replace("$__rate_interval", "1m").replace("$name", ".*"))
         .collect()
 }
 
-/// The expressions of all rules, as Prometheus would read them.
+/// A YAML file of `ops/`.
+pub fn read_yaml(name: &str) -> Value {
+    serde_norway::from_str(&read(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// The items of a list, or none.
+pub fn items(list: &Value) -> impl Iterator<Item = &Value> {
+    list.as_array().into_iter().flatten()
+}
+
+/// All alert rules.
+pub fn alerts() -> Vec<Value> {
+    let rules = read_yaml("prometheus/rules.yml");
+    let alerts: Vec<_> = items(&rules["groups"]).flat_map(|group| items(&group["rules"])).cloned().collect();
+    assert!(!alerts.is_empty());
+    alerts
+}
+
+/// The expressions of all rules.
 pub fn rule_queries() -> Vec<String> {
-    let rules = read("prometheus/rules.yml");
-    let mut lines = rules.lines().peekable();
-    let mut queries = Vec::new();
-    while let Some(line) = lines.next() {
-        let Some(first) = line.trim().strip_prefix("expr: ") else { continue };
-        if first != ">-" {
-            queries.push(first.to_owned());
-            continue;
-        }
-        let mut folded = Vec::new();
-        while let Some(more) = lines.next_if(|line| line.starts_with("          ")) {
-            folded.push(more.trim());
-        }
-        queries.push(folded.join(" "));
-    }
-    queries
+    alerts().iter().map(|alert| text(&alert["expr"]).to_owned()).collect()
+}
+
+/// The text of a string.
+pub fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("{value} isn't a string"))
 }
 
 /// The queries of the table of questions in the README.

@@ -1,4 +1,5 @@
-//! Tests of `ops/`: the alert rules, the dashboard and the queries of `ops/README.md`.
+//! Tests of `ops/`: the alert rules, the dashboard and the queries of `ops/README.md`, and of the
+//! runbook in `src/operating.md`.
 //!
 //! `promtool` runs the tests of the rules and parses every query. The names and labels in queries
 //! are compared with the table of metrics in `ops/README.md`.
@@ -9,5 +10,7 @@ mod files;
 mod queries;
 #[cfg(test)]
 mod rules;
+#[cfg(test)]
+mod runbook;
 #[cfg(test)]
 mod table;
