@@ -32,7 +32,7 @@ fmt:
 clippy:
     cargo clippy --all-targets --all-features --locked {{ strict }}
     for package in {{ packages }}; do \
-        cargo clippy --manifest-path $package/Cargo.toml --all-targets --locked {{ strict }}; \
+        cargo clippy --manifest-path $package/Cargo.toml --all-targets --all-features --locked {{ strict }}; \
     done
 
 # Runs clippy with each feature alone, and without features.
@@ -147,9 +147,9 @@ examples:
 instructions:
     cargo bench --manifest-path benches/instructions/Cargo.toml --locked
 
-# Runs the comparison with other crates, shortened.
+# Runs the comparison with other crates and that of the observers, shortened.
 peers:
-    cargo run --release --locked --manifest-path benches/peers/Cargo.toml -- \
+    cargo run --release --features observers --locked --manifest-path benches/peers/Cargo.toml -- \
         --quick --out "$CARGO_TARGET_DIR/peers.svg" > "$CARGO_TARGET_DIR/peers.txt"
     head -n 3 "$CARGO_TARGET_DIR/peers.txt"
 

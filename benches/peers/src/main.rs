@@ -62,5 +62,8 @@ fn run(options: &Options) -> io::Result<()> {
     if let Some(path) = &options.costs {
         page::update(path, &table::of_ours(&figures))?;
     }
+    if let Some(path) = &options.observers {
+        page::update(path, &table::of(figures.iter().filter(|figure| figure.case.starts_with("observers"))))?;
+    }
     Ok(())
 }

@@ -7,13 +7,14 @@ use crate::{
     measure::Figure,
 };
 
-pub fn of(figures: &[Figure]) -> String {
+pub fn of<'a>(figures: impl IntoIterator<Item = &'a Figure>) -> String {
+    let figures: Vec<_> = figures.into_iter().collect();
     let mut table = String::from(
         "| case | | ns per call over bare | middle half | fastest | × ours | allocations per call | bytes of the future |\n\
          |---|---|---:|---:|---:|---:|---:|---:|\n",
     );
     let find = |case, name| figures.iter().find(|figure| figure.case == case && figure.name == name);
-    for figure in figures {
+    for figure in &figures {
         let bare = find(figure.case, BARE);
         let is_bare = figure.name == BARE;
         let case = if is_bare { figure.case } else { "" };
@@ -39,8 +40,9 @@ pub fn of(figures: &[Figure]) -> String {
 /// The figures of tower-recourse alone.
 pub fn of_ours(figures: &[Figure]) -> String {
     let mut table = String::from("| | ns per call | allocations |\n|---|---:|---:|\n");
-    // Skips the `tracing` cases, whose first row repeats another case.
-    for figure in figures.iter().filter(|figure| figure.name == OURS && !figure.case.starts_with("tracing")) {
+    // Skips the cases whose first row repeats another case.
+    let repeats = |figure: &&Figure| figure.case.starts_with("tracing") || figure.case.starts_with("observers");
+    for figure in figures.iter().filter(|figure| figure.name == OURS && !repeats(figure)) {
         writeln!(table, "| {} | {} | {} |", figure.case, nanos(figure.over_bare.median), allocations(figure)).ok();
     }
     table

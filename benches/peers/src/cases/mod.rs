@@ -5,6 +5,8 @@ pub mod fallback;
 mod floors;
 mod http;
 mod keyed;
+#[cfg(feature = "observers")]
+mod observers;
 pub mod retry;
 pub mod stacked;
 pub mod threads;
@@ -25,6 +27,8 @@ pub fn all(size: Size) -> Vec<Case> {
         keyed::cases(size),
         tracing::cases(),
         threads::cases(),
+        #[cfg(feature = "observers")]
+        observers::cases(),
     ];
     cases.into_iter().flatten().collect()
 }
