@@ -13,6 +13,7 @@ use tower_recourse::{
     BreakerConfig, BreakerError, Circuit, Ratio, RetryConfig, RetryLayer, Verdict,
     breaker::{OpenDuration, Probes, TripRule},
     classify::{self, Chain, ErrorClassifier, ErrorClassifierFn, ErrorMessages, FollowSources, Or},
+    observe::{StopCause, TracingObserver},
     report::{Reported, ReportedError, with_report, with_report_blocking},
     retry::{Backoff, Jitter, TokenBucket},
 };
@@ -36,9 +37,18 @@ impl<E: Error + 'static> Wrapper<E> {
         let backoff = Backoff::exponential(base).max(Duration::from_secs(60)).jitter(Jitter::Bounded(Ratio::HALF));
         let classifier =
             classify::first(FollowSources(ErrorClassifier)).or(FollowSources(ErrorMessages::service_calls()));
+        // The callers don't log their errors, so the wrapper logs a failure as an error.
+        let log = TracingObserver::new()
+            .stop_level(StopCause::Permanent, Level::ERROR)
+            .stop_level(StopCause::AttemptsExhausted, Level::ERROR);
         // The default budget, written out: 20 % of the traffic plus 10 retries per second.
-        let retry =
-            RetryConfig::default().name(name).idempotent().retries(3).backoff(backoff).budget(TokenBucket::default());
+        let retry = RetryConfig::default()
+            .name(name)
+            .idempotent()
+            .retries(3)
+            .backoff(backoff)
+            .budget(TokenBucket::default())
+            .observe(log);
         let circuit = BreakerConfig::default()
             .name(name)
             .open_when(TripRule::consecutive(5).expect("5 failures can be counted"))

@@ -9,7 +9,7 @@ impl<B, C, Merge> FallbackLayer<B, C, Merge> {
     pub fn register(mut self, registry: &Registry) -> Self {
         let reporter = Arc::make_mut(&mut self.reporter);
         if !reporter.registry.as_ref().is_some_and(|former| former.is(registry)) {
-            reporter.observers.add(registry.observer());
+            registry.observe_layer(&mut reporter.observers);
             reporter.registry = Some(registry.clone());
         }
         self

@@ -22,16 +22,17 @@
 //! tower-recourse = "0.1"
 //! ```
 //!
-//! With the feature `tracing`, every layer has an observer that logs, `TracingObserver`. With the
-//! feature `audit`, `Audit` writes an audit log: one JSON object per line, to a file.
+//! With the feature `tracing`, every layer has an observer that logs, `TracingObserver`. It has a
+//! level for each event, which can be set. With the feature `audit`, `Audit` writes an audit log:
+//! one JSON object per line, to a file.
 //!
 //! # Events
 //!
 //! | layer | events |
 //! |---|---|
-//! | retry | [`RetryScheduled`](Event::RetryScheduled), [`RetrySucceeded`](Event::RetrySucceeded), [`RetryStopped`](Event::RetryStopped), [`TransparentRetry`](Event::TransparentRetry), [`RejectionWait`](Event::RejectionWait), [`RequestNotReplayable`](Event::RequestNotReplayable), [`IdempotencyUnknown`](Event::IdempotencyUnknown) |
+//! | retry | [`RetryScheduled`](Event::RetryScheduled), [`RetrySucceeded`](Event::RetrySucceeded), [`RetryStopped`](Event::RetryStopped), [`TransparentRetry`](Event::TransparentRetry), [`RejectionWait`](Event::RejectionWait), [`RequestNotReplayable`](Event::RequestNotReplayable), [`IdempotencyUnknown`](Event::IdempotencyUnknown), [`RequestFinished`](Event::RequestFinished) |
 //! | breaker | [`CircuitOpened`](Event::CircuitOpened), [`CircuitHalfOpened`](Event::CircuitHalfOpened), [`CircuitClosed`](Event::CircuitClosed), [`CircuitModeChanged`](Event::CircuitModeChanged), [`CircuitWouldOpen`](Event::CircuitWouldOpen), [`CallFailed`](Event::CallFailed), [`CallRejected`](Event::CallRejected) |
-//! | fallback | [`FallbackCalled`](Event::FallbackCalled), [`FallbackFailed`](Event::FallbackFailed) |
+//! | fallback | [`FallbackCalled`](Event::FallbackCalled), [`FallbackSucceeded`](Event::FallbackSucceeded), [`FallbackFailed`](Event::FallbackFailed) |
 //!
 //! # When not to use it
 //!
@@ -70,6 +71,8 @@
 pub mod audit;
 mod event;
 mod event_text;
+#[cfg(feature = "tracing")]
+mod log_levels;
 mod observer;
 #[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
 mod observers;
@@ -80,8 +83,14 @@ pub use crate::failure_info::{ErrorText, FailureInfo, ResponseStatus};
 #[cfg(feature = "audit")]
 pub use audit::Audit;
 pub use event::{Event, QuotaUsage, RequestOutcome};
+#[cfg(feature = "tracing")]
+use log_levels::Levels;
+#[cfg(feature = "tracing")]
+pub use log_levels::{LogEvent, StopCause};
 pub use observer::Observer;
 #[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
 pub(crate) use observers::Observers;
+#[cfg(all(feature = "tracing", any(feature = "retry", feature = "breaker", feature = "fallback")))]
+pub(crate) use tracing::LogSource;
 #[cfg(feature = "tracing")]
 pub use tracing::TracingObserver;

@@ -29,6 +29,13 @@ use super::Event;
 pub trait Observer: Send + Sync + 'static {
     /// Called for each event.
     fn on_event(&self, event: &Event<'_>);
+
+    /// The levels of an observer that logs. A layer has at most one.
+    #[cfg(feature = "tracing")]
+    #[doc(hidden)]
+    fn log_levels(&self) -> Option<super::Levels> {
+        None
+    }
 }
 
 impl<F> Observer for F
@@ -43,5 +50,10 @@ where
 impl<O: Observer + ?Sized> Observer for Arc<O> {
     fn on_event(&self, event: &Event<'_>) {
         (**self).on_event(event);
+    }
+
+    #[cfg(feature = "tracing")]
+    fn log_levels(&self) -> Option<super::Levels> {
+        (**self).log_levels()
     }
 }

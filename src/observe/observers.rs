@@ -1,45 +1,106 @@
 use std::{fmt, sync::Arc};
 
-#[cfg(feature = "tracing")]
-use super::TracingObserver;
 use super::{Event, Observer};
+#[cfg(feature = "tracing")]
+use super::{
+    TracingObserver,
+    tracing::{LayerLog, LogSource},
+};
 
-/// The observers of one layer.
+/// The observers of one layer. At most one of them logs.
 #[derive(Clone)]
-pub(crate) struct Observers(Vec<Arc<dyn Observer>>);
+pub(crate) struct Observers {
+    all: Vec<Arc<dyn Observer>>,
+    #[cfg(feature = "tracing")]
+    log: Option<Log>,
+}
+
+/// The observer that logs.
+#[cfg(feature = "tracing")]
+#[derive(Clone, Copy)]
+struct Log {
+    index: usize,
+    origin: Origin,
+}
+
+#[cfg(feature = "tracing")]
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// Each layer has it.
+    Default,
+    /// The registry's, of a layer without a log.
+    Registry,
+    /// It was added to this layer.
+    Own,
+}
 
 impl Observers {
+    /// Adds an observer. One that logs replaces the one that logs.
     pub(crate) fn add(&mut self, observer: impl Observer) {
-        self.0.push(Arc::new(observer));
+        #[cfg(feature = "tracing")]
+        if observer.log_levels().is_some() {
+            return self.set_log(Arc::new(observer), Origin::Own);
+        }
+        self.all.push(Arc::new(observer));
+    }
+
+    /// Logs as the source states, unless the layer has a log of its own.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn add_log_source(&mut self, source: impl LogSource) {
+        let (origin, default) = match self.log.map(|log| log.origin) {
+            Some(Origin::Own) => return,
+            Some(Origin::Default) => (Origin::Default, Some(TracingObserver::new())),
+            Some(Origin::Registry) | None => (Origin::Registry, None),
+        };
+        self.set_log(Arc::new(LayerLog { source, default }), origin);
+    }
+
+    #[cfg(feature = "tracing")]
+    fn set_log(&mut self, observer: Arc<dyn Observer>, origin: Origin) {
+        let index = match self.log {
+            Some(log) => {
+                self.all[log.index] = observer;
+                log.index
+            }
+            None => {
+                self.all.push(observer);
+                self.all.len() - 1
+            }
+        };
+        self.log = Some(Log { index, origin });
     }
 
     #[cfg_attr(not(any(feature = "retry", feature = "breaker")), allow(dead_code))]
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.all.len()
     }
 
     /// Whether there are none, so that a layer needs no details for its events.
     #[cfg_attr(not(any(feature = "breaker", feature = "fallback")), allow(dead_code))]
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 
     pub(crate) fn clear(&mut self) {
-        self.0.clear();
+        self.all.clear();
+        #[cfg(feature = "tracing")]
+        {
+            self.log = None;
+        }
     }
 
     /// Emits an event that is made only if there is an observer.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     #[inline]
     pub(crate) fn emit_with<'a>(&self, event: impl FnOnce() -> Event<'a>) {
-        if !self.0.is_empty() {
+        if !self.all.is_empty() {
             self.emit(event());
         }
     }
 
     #[inline]
     pub(crate) fn emit(&self, event: Event<'_>) {
-        for observer in &self.0 {
+        for observer in &self.all {
             observer.on_event(&event);
         }
     }
@@ -47,17 +108,20 @@ impl Observers {
 
 /// With the feature `tracing`, one observer that logs every event. Without it, none.
 impl Default for Observers {
+    #[cfg(feature = "tracing")]
     fn default() -> Self {
-        #[cfg(feature = "tracing")]
-        let default: Vec<Arc<dyn Observer>> = vec![Arc::new(TracingObserver)];
-        #[cfg(not(feature = "tracing"))]
-        let default = Vec::new();
-        Self(default)
+        let log = Log { index: 0, origin: Origin::Default };
+        Self { all: vec![Arc::new(TracingObserver::new())], log: Some(log) }
+    }
+
+    #[cfg(not(feature = "tracing"))]
+    fn default() -> Self {
+        Self { all: Vec::new() }
     }
 }
 
 impl fmt::Debug for Observers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} observers", self.0.len())
+        write!(f, "{} observers", self.all.len())
     }
 }

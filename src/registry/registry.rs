@@ -9,7 +9,9 @@ use super::{
     sources::{Source, Sources},
     status::Readings,
 };
-use crate::observe::{Event, Observer};
+use crate::observe::{Event, Observer, Observers};
+#[cfg(feature = "tracing")]
+use crate::observe::{LogSource, TracingObserver};
 
 /// A list of circuits, budgets and quotas, with observers for all registered layers. See the
 /// [module](super).
@@ -26,6 +28,8 @@ pub struct Registry {
 struct Shared {
     sources: Sources,
     observers: RwLock<Arc<[Arc<dyn Observer>]>>,
+    #[cfg(feature = "tracing")]
+    log: RwLock<Option<TracingObserver>>,
     #[cfg(feature = "breaker")]
     critical: RwLock<Vec<crate::Name>>,
 }
@@ -37,7 +41,8 @@ impl Registry {
     }
 
     /// Adds an observer of the events of all registered layers, also of those that were registered
-    /// before.
+    /// before. A `TracingObserver` replaces the one of this registry, and the default one of each
+    /// registered layer, so that no layer logs an event twice.
     ///
     /// ```
     /// use tower_recourse::{BreakerConfig, Circuit, Registry, observe::Event};
@@ -48,6 +53,11 @@ impl Registry {
     /// circuit.force_open(); // prints the event
     /// ```
     pub fn observe(&self, observer: impl Observer) {
+        #[cfg(feature = "tracing")]
+        if let Some(log) = TracingObserver::of(&observer) {
+            *self.shared.log.write().unwrap_or_else(PoisonError::into_inner) = Some(log);
+            return;
+        }
         let mut observers = self.shared.observers.write().unwrap_or_else(PoisonError::into_inner);
         let added: Arc<dyn Observer> = Arc::new(observer);
         let all = observers.iter().cloned().chain([added]).collect();
@@ -100,16 +110,18 @@ impl Registry {
         self.shared.sources.insert_once(source);
     }
 
-    /// The observer that passes the events of a layer to the observers of this registry.
-    pub(crate) fn observer(&self) -> impl Observer {
+    /// Passes the events of a layer to the observers of this registry.
+    pub(crate) fn observe_layer(&self, layer: &mut Observers) {
         let shared = Arc::clone(&self.shared);
-        move |event: &Event<'_>| {
+        layer.add(move |event: &Event<'_>| {
             // Cloned, so that no lock is held while an observer runs.
             let observers = Arc::clone(&*shared.observers.read().unwrap_or_else(PoisonError::into_inner));
             for observer in &*observers {
                 observer.on_event(event);
             }
-        }
+        });
+        #[cfg(feature = "tracing")]
+        layer.add_log_source(Arc::clone(&self.shared));
     }
 
     /// Whether both are handles to the same registry.
@@ -122,6 +134,13 @@ impl Registry {
         let mut readings = Readings::default();
         self.shared.sources.read_all(&mut readings);
         readings
+    }
+}
+
+#[cfg(feature = "tracing")]
+impl LogSource for Arc<Shared> {
+    fn log(&self) -> Option<TracingObserver> {
+        *self.log.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -185,13 +185,15 @@ async fn point_4_retries_failures_and_fallbacks_have_log_levels() {
     let lines: Vec<_> = log.lines().map(str::trim_start).collect();
     for (number, line) in (1..).zip(&lines[..3]) {
         assert!(
-            line.starts_with(&format!("WARN attempt failed, retrying name=\"prices\" attempt={number} delay=")),
+            line.starts_with(&format!(
+                "WARN attempt failed, retrying after the delay name=\"prices\" attempt={number} max_attempts=4 delay="
+            )),
             "{log}"
         );
     }
     assert_eq!(
         lines[3],
-        r#"ERROR not retried name="prices" attempt=4 cause=all 4 attempts failed max_attempts=4 error.type="timed_out" error="timeout""#
+        r#"ERROR request failed, no further attempt name="prices" attempt=4 max_attempts=4 cause="all 4 attempts failed" reason="attempts_exhausted" error.type="timed_out" error="timeout""#
     );
     assert_eq!(lines[4..], ["INFO calling the fallback name=prices why=timeout (all 4 attempts failed)"]);
 
@@ -201,7 +203,7 @@ async fn point_4_retries_failures_and_fallbacks_have_log_levels() {
     .await;
     assert_eq!(
         log.trim(),
-        r#"ERROR not retried name="prices" attempt=1 cause=the failure is permanent max_attempts=4 error.type="permanent" error="disk full""#
+        r#"ERROR request failed, no further attempt name="prices" attempt=1 max_attempts=4 cause="the failure is permanent" reason="permanent" error.type="permanent" error="disk full""#
     );
 }
 

@@ -220,64 +220,6 @@ fn observers_run_in_order_and_can_all_be_removed() {
     assert_eq!((first.take().len(), second.take().len()), (0, 0));
 }
 
-#[cfg(feature = "tracing")]
-#[test]
-fn an_opening_is_logged_by_default() {
-    #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
-    impl std::io::Write for Written {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let written = Written::default();
-    let writer = written.clone();
-    let subscriber =
-        tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(move || writer.clone()).finish();
-    tracing::subscriber::with_default(subscriber, || open(&Circuit::new(BreakerConfig::default().fixed().name("db"))));
-    let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
-    assert_eq!(
-        text.trim_end(),
-        "ERROR tower_recourse::observe::tracing: circuit opened name=\"db\" open_for=30s openings_in_a_row=1 failures_in_a_row=5 calls=5 \
-         failures=5 slow=0"
-    );
-}
-
-#[test]
-fn reopenings_are_logged_at_debug() {
-    #[derive(Clone, Default)]
-    struct Levels(Arc<Mutex<Vec<tracing::Level>>>);
-    impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Levels {
-        fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
-            if event.metadata().fields().field("openings_in_a_row").is_some() {
-                self.0.lock().unwrap().push(*event.metadata().level());
-            }
-        }
-    }
-    let levels = Levels::default();
-    let subscriber = tracing_subscriber::layer::SubscriberExt::with(tracing_subscriber::registry(), levels.clone());
-    tracing::subscriber::with_default(subscriber, || {
-        let clock = ManualClock::new();
-        let open_for = OpenDuration::fixed(Duration::from_secs(1));
-        let rule = TripRule::consecutive(1).unwrap();
-        let circuit =
-            Circuit::new(BreakerConfig::default().fixed().open_when(rule).open_for(open_for).clock(clock.clone()));
-        for _ in 0..3 {
-            circuit.try_acquire().unwrap().failure();
-            clock.advance(Duration::from_secs(1));
-        }
-        circuit.try_acquire().unwrap().success();
-        circuit.try_acquire().unwrap().failure();
-    });
-    let (debug, error) = (tracing::Level::DEBUG, tracing::Level::ERROR);
-    assert_eq!(*levels.0.lock().unwrap(), [error, debug, debug, error]);
-}
-
 /// The counts in the last event of this kind: failures in a row, calls, failures, slow calls.
 fn figures(log: &Log, kind: &str) -> String {
     let event = log.take().pop().unwrap();

@@ -207,7 +207,7 @@ mod log {
             tracing_subscriber::fmt::layer().with_ansi(false).without_time().with_writer(move || writer.clone());
         let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(received.clone()).with(lines));
 
-        let circuit = Circuit::new(BreakerConfig::default().fixed().name(hostile()));
+        let circuit = Circuit::new(BreakerConfig::default().fixed().name(hostile()).label("team", hostile()));
         circuit.try_acquire().unwrap().failure();
         circuit.force_open();
         circuit.try_acquire().unwrap_err();
@@ -230,12 +230,12 @@ mod log {
         let kinds: Vec<_> =
             received.iter().map(|fields| &*fields.iter().find(|(name, _)| *name == "message").unwrap().1).collect();
         for kind in [
-            "circuit opened",
-            "circuit mode changed",
-            "attempt failed, retrying",
-            "not retried",
-            "fallback called",
-            "fallback failed",
+            "circuit was forced open, rejecting calls",
+            "circuit mode was changed by the program",
+            "attempt failed, retrying after the delay",
+            "request failed, no further attempt",
+            "primary failed, the fallback calls its backup",
+            "the fallback's backup failed after the primary had failed",
         ] {
             assert!(kinds.contains(&kind), "{kind} in {kinds:?}");
         }

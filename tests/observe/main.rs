@@ -2,6 +2,12 @@
 
 mod events;
 mod hostile_text;
+#[cfg(feature = "tracing")]
+mod log_levels;
+#[cfg(feature = "tracing")]
+mod log_lines;
+#[cfg(feature = "tracing")]
+mod written;
 
 #[path = "../support/circuits.rs"]
 mod circuits;

@@ -9,7 +9,7 @@ impl<C> BreakerConfig<C> {
     pub fn register(mut self, registry: &Registry) -> Self {
         let settings = self.settings();
         if !settings.registry.as_ref().is_some_and(|former| former.is(registry)) {
-            settings.observers.add(registry.observer());
+            registry.observe_layer(&mut settings.observers);
             settings.registry = Some(registry.clone());
         }
         self

@@ -12,7 +12,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     pub fn register(mut self, registry: &Registry) -> Self {
         let settings = &mut self.settings;
         if !settings.registry.as_ref().is_some_and(|former| former.is(registry)) {
-            settings.observers.add(registry.observer());
+            registry.observe_layer(&mut settings.observers);
             settings.registry = Some(registry.clone());
         }
         self

@@ -1,0 +1,62 @@
+//! The fields that lines of all layers have. Each is made only if the subscriber wants the line.
+
+use std::{borrow::Cow, fmt, time::Duration};
+
+use tracing::field::{DebugValue, debug};
+
+use super::shown_time::ShownTime;
+use crate::{FailureInfo, Name, observe::ResponseStatus, sanitize::name_str};
+
+/// The fields of a failure. Without one, there are none.
+#[derive(Clone, Copy)]
+pub(super) struct FailureFields<'a>(pub(super) Option<FailureInfo<'a>>);
+
+impl FailureFields<'_> {
+    pub(super) fn kind(self) -> Option<&'static str> {
+        self.0.map(|failure| failure.kind.label())
+    }
+
+    /// `ErrorText` escapes the text and cuts it.
+    pub(super) fn error(self) -> Option<String> {
+        self.0.and_then(|failure| failure.error).map(|error| error.to_string())
+    }
+
+    pub(super) fn http_status(self) -> Option<u16> {
+        match self.0?.status? {
+            ResponseStatus::Http(code) => Some(code),
+            ResponseStatus::Grpc(_) => None,
+        }
+    }
+
+    pub(super) fn grpc_status(self) -> Option<u16> {
+        match self.0?.status? {
+            ResponseStatus::Grpc(code) => Some(code),
+            ResponseStatus::Http(_) => None,
+        }
+    }
+
+    pub(super) fn duration(self) -> Option<Duration> {
+        self.0?.duration
+    }
+}
+
+pub(super) fn time(time: Option<Duration>) -> Option<DebugValue<ShownTime>> {
+    time.map(|time| debug(ShownTime(time)))
+}
+
+/// A text as a string, which a subscriber puts between quotes.
+pub(super) fn text(text: Option<impl fmt::Display>) -> Option<String> {
+    text.map(|text| text.to_string())
+}
+
+/// The labels in one field: `team=payments region=eu`. `None` without labels.
+pub(super) fn labels(name: &Name) -> Option<String> {
+    let shown: Vec<_> =
+        name.labels().iter().map(|label| format!("{}={}", label.name(), name_str(label.value()))).collect();
+    (!shown.is_empty()).then(|| shown.join(" "))
+}
+
+/// The key of a keyed circuit.
+pub(super) fn circuit_key(name: &Name) -> Option<Cow<'_, str>> {
+    name.key().map(name_str)
+}
