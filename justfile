@@ -30,28 +30,28 @@ fmt:
 
 # Runs clippy on all packages with all features.
 clippy:
-    cargo clippy --all-targets --all-features --locked {{ strict }}
+    cargo clippy --workspace --all-targets --all-features --locked {{ strict }}
     for package in {{ packages }}; do \
         cargo clippy --manifest-path $package/Cargo.toml --all-targets --all-features --locked {{ strict }}; \
     done
 
 # Runs clippy with each feature alone, and without features.
 features:
-    cargo hack clippy --each-feature --exclude-all-features --locked {{ strict }}
+    cargo hack clippy --workspace --each-feature --exclude-all-features --locked {{ strict }}
 
 # Builds the documentation.
 doc:
-    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --all-features --locked
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features --locked
 
 # Checks licences, sources, duplicates and the number of dependencies.
 dependencies:
-    cargo deny --all-features --locked check --hide-inclusion-graph bans licenses sources
+    cargo deny --workspace --all-features --locked check --hide-inclusion-graph bans licenses sources
     @crates=$(cargo tree -e normal --prefix none --locked | sed 's/ (.*//' | sort -u | wc -l) && \
         echo "$crates crates in a default build" && test "$crates" -le 15
 
 # Checks the dependencies for known vulnerabilities. Needs a database from the network.
 advisories:
-    cargo deny --all-features --locked check advisories
+    cargo deny --workspace --all-features --locked check advisories
 
 # Compiles the library with the lowest versions of its dependencies.
 minimal-versions:
@@ -62,7 +62,7 @@ minimal-versions:
     folder="$CARGO_TARGET_DIR/minimal-versions/package"
     rm -rf "$folder" && mkdir -p "$folder"
     cp -r src README.md "$folder"
-    awk '/^\[/ { left_out = /dev-dependencies\]$|^\[\[/ } !left_out' Cargo.toml > "$folder/Cargo.toml"
+    awk '/^\[/ { left_out = /dev-dependencies\]$|^\[\[|^\[workspace\]/ } !left_out' Cargo.toml > "$folder/Cargo.toml"
     cd "$folder"
     RUSTC_BOOTSTRAP=1 cargo -Z direct-minimal-versions generate-lockfile
     CARGO_TARGET_DIR=../target cargo check --all-features --locked
@@ -166,6 +166,10 @@ field:
 # Tests the layers with the limits of other crates.
 limits:
     cargo test --quiet --locked --manifest-path tests/limits/Cargo.toml
+
+# Tests the durable retries. Needs Debian's package `postgresql`.
+defer:
+    cargo test --quiet --package tower-recourse-defer --all-features --locked
 
 # Tests the Prometheus rules and the Grafana dashboard. Needs Debian's package `prometheus`.
 ops:

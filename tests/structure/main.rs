@@ -24,10 +24,13 @@ fn assert_none(faults: impl IntoIterator<Item = String>) {
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
 }
 
+/// The folders with the sources of the packages that users depend on.
+const SOURCES: [&str; 2] = ["src", "crates/tower-recourse-defer/src"];
+
 /// The source files, loom models and test modules excluded.
 fn sources() -> impl Iterator<Item = (PathBuf, String)> {
     let is_wanted = |name: &str| !matches!(name, "loom" | "loom.rs" | "tests" | "tests.rs");
-    below("src", is_wanted).into_iter().filter(|(file, _)| is_rust(file))
+    SOURCES.iter().flat_map(move |folder| below(folder, is_wanted)).filter(|(file, _)| is_rust(file))
 }
 
 fn is_rust(file: &Path) -> bool {
@@ -45,8 +48,10 @@ fn read(file: &str) -> String {
 
 #[test]
 fn no_modules_import_one_another() {
-    let modules = Modules::read(&Folder(root().join("src")));
-    assert_none(cycles::cycles(&modules.imports()));
+    for folder in SOURCES {
+        let modules = Modules::read(&Folder(root().join(folder)));
+        assert_none(cycles::cycles(&modules.imports()));
+    }
 }
 
 #[test]

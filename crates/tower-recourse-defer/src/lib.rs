@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(feature = "testing")]
+pub mod conformance;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+mod queue;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+
+pub use queue::{
+    Claim, ClaimedJob, Clock, Counts, DeadLetter, DeadReason, Finished, History, HistoryEntry, InvalidValue, JobKey,
+    JobState, JobStatus, JobUpdate, Lease, NewJob, NextState, Queue, QueueError, QueueLimits, Receipt,
+};

@@ -1,0 +1,73 @@
+use std::{
+    fmt,
+    hash::{BuildHasher, RandomState},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use super::InvalidValue;
+
+const MAX_BYTES: usize = 256;
+
+/// The key of a job: its identity in the queue, and the receipt that its caller gets.
+///
+/// A queue stores each key once. Pass the key to the upstream as its idempotency key, because a job
+/// may run more than once.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobKey(String);
+
+impl JobKey {
+    /// Makes a key.
+    ///
+    /// # Errors
+    ///
+    /// If it is empty, has more than 256 bytes, or contains other characters than visible ASCII.
+    pub fn new(key: impl Into<String>) -> Result<Self, InvalidValue> {
+        let key = key.into();
+        let is_valid = (1..=MAX_BYTES).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+        match is_valid {
+            true => Ok(Self(key)),
+            false => Err(InvalidValue::new("key", format_args!("{key:?}"), "1 to 256 visible ASCII characters")),
+        }
+    }
+
+    /// Makes a random key of 32 hexadecimal digits. Another party can't guess it.
+    pub fn random() -> Self {
+        // The keys of `RandomState` are random, and its hash of a counter depends on them.
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let half = |part: u8| RandomState::new().hash_one((count, part, std::process::id()));
+        Self(format!("{:016x}{:016x}", half(0), half(1)))
+    }
+
+    /// The key as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for JobKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_visible_ascii_of_at_most_256_bytes() {
+        assert_eq!(JobKey::new("order-17").unwrap().as_str(), "order-17");
+        for invalid in ["", "a b", "a\nb", "ä", &"x".repeat(257)] {
+            let error = JobKey::new(invalid).unwrap_err();
+            assert_eq!((error.field(), error.allowed()), ("key", "1 to 256 visible ASCII characters"));
+            assert!(!error.to_string().contains('\n') && error.to_string().len() < 400);
+        }
+    }
+
+    #[test]
+    fn random_keys_differ() {
+        let keys: std::collections::HashSet<_> = (0..1000).map(|_| JobKey::random()).collect();
+        assert_eq!(keys.len(), 1000);
+    }
+}

@@ -1,0 +1,71 @@
+use std::time::Duration;
+
+use tower_recourse::observe::ErrorText;
+
+use super::{History, HistoryEntry, JobKey};
+
+/// A job to store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewJob {
+    key: JobKey,
+    payload: Vec<u8>,
+    due_in: Duration,
+    attempts: u32,
+    failure: Option<String>,
+}
+
+impl NewJob {
+    /// A job without an attempt that is due at once.
+    pub fn new(key: JobKey, payload: impl Into<Vec<u8>>) -> Self {
+        Self { key, payload: payload.into(), due_in: Duration::ZERO, attempts: 0, failure: None }
+    }
+
+    /// Sets the time until the job is due. Queues round it to milliseconds.
+    pub fn due_in(mut self, due_in: Duration) -> Self {
+        self.due_in = due_in;
+        self
+    }
+
+    /// States how many attempts were already made, and why the last one failed. The job's history
+    /// begins with it. The text is escaped, and cut at 256 bytes.
+    pub fn failed(mut self, attempts: u32, failure: &str) -> Self {
+        self.attempts = attempts;
+        self.failure = Some(ErrorText::text(failure).to_string());
+        self
+    }
+
+    /// The key.
+    pub fn key(&self) -> &JobKey {
+        &self.key
+    }
+
+    /// The encoded request.
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// The time until the job is due, in milliseconds.
+    pub fn due_in_millis(&self) -> i64 {
+        millis(self.due_in)
+    }
+
+    /// How many attempts were already made.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// The history of the stored job. `now` is the time of the queue.
+    pub fn history(&self, now: i64) -> History {
+        let mut history = History::default();
+        if let Some(failure) = &self.failure {
+            history.push(HistoryEntry::new(now, self.attempts, "deferred", failure));
+        }
+        history
+    }
+}
+
+/// Whole milliseconds, at most 100 years, so that sums don't overflow.
+pub(crate) fn millis(time: Duration) -> i64 {
+    const LONGEST: i64 = 100 * 365 * 86_400_000;
+    i64::try_from(time.as_millis()).unwrap_or(LONGEST).min(LONGEST)
+}
