@@ -83,6 +83,15 @@ impl ResponseStatus {
             Self::Http(code) | Self::Grpc(code) => code,
         }
     }
+
+    /// The name of a gRPC status code, such as `UNAVAILABLE`. `None` for an HTTP status, and for a
+    /// code that gRPC doesn't define.
+    pub const fn grpc_name(self) -> Option<&'static str> {
+        match self {
+            Self::Http(_) => None,
+            Self::Grpc(code) => grpc_name(code),
+        }
+    }
 }
 
 /// Shows `HTTP 503`, or `gRPC 14 UNAVAILABLE`.
@@ -345,6 +354,10 @@ mod tests {
         assert_eq!(info.to_string(), "transient: gRPC 14 UNAVAILABLE: connection reset after 12ms");
         assert_eq!(FailureInfo::new(FailureKind::TimedOut).to_string(), "timed_out");
         assert_eq!(ResponseStatus::Grpc(99).to_string(), "gRPC 99");
+        assert_eq!(
+            (ResponseStatus::Grpc(5).grpc_name(), ResponseStatus::Http(5).grpc_name()),
+            (Some("NOT_FOUND"), None)
+        );
         assert_eq!(ResponseStatus::Http(503).to_string(), "HTTP 503");
     }
 }

@@ -60,7 +60,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `retry`, `breaker`, `fallback` | the three layers |
-//! | `tracing` | an observer that writes events as `tracing` events |
+//! | `tracing` | an observer that writes events as `tracing` events; [`spans`] of requests and attempts |
 //! | `tower` | [`classify::ErrorClassifier`] recognises the errors of tower's timeout and load shedding |
 //!
 //! Off by default:
@@ -182,9 +182,11 @@ pub mod reqwest;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-// Reports of how a result was obtained.
+// Reports of how a result was obtained, and spans.
 pub mod boundary;
 pub mod report;
+#[cfg(all(feature = "tracing", any(feature = "retry", feature = "breaker", feature = "fallback")))]
+pub mod spans;
 
 // Pages of documentation. Their examples use all layers. The programs of `coming_from` depend on
 // other crates, so the package `tests/coming_from` tests them.

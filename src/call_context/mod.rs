@@ -13,11 +13,14 @@
 //! | [`timeout_scope`] | this attempt is being dropped because it exceeded its time limit | the retry with that time limit | the permit of a breaker inside that attempt | inwards | while the attempt is dropped |
 //! | [`budget_scope`] | the request has paid its deposit into this budget | the retry on that budget | an inner retry on the same budget | inwards | while that retry calls or polls the inner service |
 //! | [`budget_scope`] | this budget has received the attempt's outcome | the innermost retry on that budget | the next retry out on the same budget | outwards | while that next retry calls or polls the inner service |
+//! | [`attempt_count`] | how many attempts the request has made | the span of a request; the span of an attempt adds one | the span of an attempt, and the span of the request | inwards; the count goes outwards | while the span of the request calls or polls the inner service |
 //!
 //! These facts don't cross to another task (`tower::buffer`, a spawned call), with one exception: a
 //! request that can carry the list of the budgets that have its deposit takes the list along.
 #![cfg_attr(not(all(feature = "retry", feature = "breaker", feature = "fallback")), allow(dead_code))]
 
+#[cfg(feature = "tracing")]
+pub(crate) mod attempt_count;
 #[cfg(feature = "retry")]
 pub(crate) mod budget_scope;
 pub(crate) mod live_rejections;

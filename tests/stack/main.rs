@@ -11,6 +11,7 @@ mod layer_order;
 mod one_classifier;
 mod panics;
 mod service_methods;
+mod spans;
 mod spawned;
 mod sync;
 mod written_types;
@@ -21,3 +22,5 @@ mod circuits;
 mod fixed_numbers;
 #[path = "../support/scripted.rs"]
 mod scripted;
+#[path = "../support/span_tree.rs"]
+mod span_tree;

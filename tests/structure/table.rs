@@ -36,6 +36,7 @@ pub(crate) const ROOMS: &[Room] = &[
         imports: These(&["time", "nouns", "call context", "rejections", "client errors"]),
     },
     Room { name: "reports", modules: &["report"], imports: These(&["text", "nouns", "building blocks", "call context", "classifiers"]) },
+    Room { name: "spans", modules: &["spans"], imports: These(&["text", "nouns", "building blocks", "call context", "events", "classifiers"]) },
     Room { name: "registry", modules: &["registry"], imports: These(&["text", "nouns", "events", "rejections"]) },
     Room { name: "breaker: generations", modules: &["breaker/generation", "breaker/micros"], imports: These(&["building blocks"]) },
     Room { name: "breaker: groups", modules: &["breaker/group"], imports: These(&["nouns", "building blocks"]) },
