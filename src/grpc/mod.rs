@@ -114,6 +114,8 @@ mod replay;
 mod response_state;
 mod retry_info;
 mod service_config;
+#[cfg(feature = "tracing")]
+mod spans;
 mod standard;
 mod status;
 mod status_classifier;
@@ -129,6 +131,8 @@ pub use peek::{Peek, PeekLayer};
 pub use replay::GrpcReplay;
 pub use response_state::code;
 pub use service_config::{ServiceConfig, ServiceConfigState};
+#[cfg(feature = "tracing")]
+pub use spans::{GrpcAttemptSpan, GrpcCallSpan};
 pub use standard::Grpc;
 pub use status_classifier::StatusClassifier;
 pub use timeout_header_layer::{TimeoutHeader, TimeoutHeaderLayer};

@@ -218,6 +218,8 @@ pub mod response_body;
 pub mod retire_connection;
 pub(crate) mod retry_after;
 pub(crate) mod size_hint;
+#[cfg(feature = "tracing")]
+pub(crate) mod spans;
 #[cfg(feature = "last-good")]
 pub mod stale_if_error;
 pub mod standard;
@@ -245,6 +247,8 @@ pub use request_memo::RequestMemo;
 pub use resend_count::resend_count;
 pub use response_body::{ResponseBody, ResponseBodyLayer, WithResponseBody};
 pub use retire_connection::{RetireConnection, RetireConnectionLayer};
+#[cfg(feature = "tracing")]
+pub use spans::HttpAttemptSpan;
 #[cfg(feature = "last-good")]
 pub use stale_if_error::StaleIfErrorLayer;
 pub use standard::{Standard, StandardLayer};

@@ -26,6 +26,10 @@ mod retry_info;
 mod scripted_http2;
 mod scripted_service;
 mod service_config;
+#[path = "../support/span_tree.rs"]
+mod span_tree;
+#[cfg(all(feature = "tracing", feature = "testing"))]
+mod spans;
 mod standard;
 mod statuses;
 mod streams;

@@ -40,6 +40,10 @@ mod resent_requests;
 mod response_body;
 mod retry_after;
 mod silent_connections;
+#[path = "../support/span_tree.rs"]
+mod span_tree;
+#[cfg(feature = "tracing")]
+mod spans;
 #[cfg(feature = "last-good")]
 mod stale_if_error;
 mod standard;
