@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{FailureKind, sanitize};
+use crate::{FailureKind, sanitize, time::ShownTime};
 
 /// What is known about a failed call. Events contain it.
 ///
@@ -60,7 +60,7 @@ impl fmt::Display for FailureInfo<'_> {
             write!(f, ": {error}")?;
         }
         match self.duration {
-            Some(duration) => write!(f, " after {duration:?}"),
+            Some(duration) => write!(f, " after {}", ShownTime(duration)),
             None => Ok(()),
         }
     }
@@ -169,7 +169,7 @@ impl<'a> ErrorText<'a> {
     }
 
     /// The text as it is, or a part of it that is longer than what is shown.
-    #[cfg_attr(not(feature = "testing"), allow(dead_code))]
+    #[cfg_attr(not(any(feature = "audit", feature = "testing")), allow(dead_code))]
     pub(crate) fn unescaped(&self) -> String {
         match self.0 {
             Text::Display(error) => bounded(error),

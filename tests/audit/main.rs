@@ -1,5 +1,6 @@
 //! Tests of the audit log: each line is complete, whatever it contains and whatever the disk does.
 
+mod events;
 mod files;
 #[path = "../support/fixed_numbers.rs"]
 mod fixed_numbers;
@@ -68,16 +69,17 @@ async fn every_retry_and_every_opening_writes_a_line() {
     audit.flush().unwrap();
 
     let written: Vec<_> = lines(&path).into_iter().map(without_time).collect();
-    let retry = json!({ "attempt": 1, "delay_ms": 1000 });
-    let opened = json!({ "calls": 2, "failures": 2, "failures_in_a_row": 2, "slow": 0, "open_for_ms": 30_000, "openings_in_a_row": 1 });
-    let stopped = json!({ "attempt": 2 });
+    let retry = json!({ "attempt": 1, "max_attempts": 2, "delay_ms": 1000 });
+    let failure = json!({ "kind": "transient", "error": "down" });
+    let opened = json!({ "calls": 2, "failures": 2, "failures_in_a_row": 2, "slow": 0, "open_for_ms": 30_000, "openings_in_a_row": 1, "failing_for_ms": 0 });
+    let stopped = json!({ "attempt": 2, "max_attempts": 2 });
     let message = "all 2 attempts failed";
     assert_eq!(
         written,
         [
-            json!({ "kind": "retry_scheduled", "batch": "b-17", "name": "retry", "counts": retry }),
-            json!({ "kind": "circuit_opened", "batch": "b-17", "name": "db", "counts": opened }),
-            json!({ "kind": "retry_stopped", "batch": "b-17", "name": "retry", "counts": stopped, "reason": "attempts_exhausted", "message": message }),
+            json!({ "kind": "retry_scheduled", "batch": "b-17", "name": "retry", "counts": retry, "failure": failure }),
+            json!({ "kind": "circuit_opened", "batch": "b-17", "name": "db", "counts": opened, "failure": failure }),
+            json!({ "kind": "retry_stopped", "batch": "b-17", "name": "retry", "counts": stopped, "reason": "attempts_exhausted", "message": message, "failure": failure }),
             json!({
                 "kind": "item_failed", "batch": "b-17", "key": "i-4711", "counts": { "retries": 1 },
                 "reason": "attempts exhausted", "message": "gave up", "host": "a",
@@ -100,8 +102,11 @@ async fn a_retry_line_has_the_counts_of_the_quota() {
     layer.run_for(&"i\n1", |_| async { Err::<(), _>("down".to_owned()) }).await.unwrap_err();
     audit.flush().unwrap();
     let written: Vec<_> = lines(&path).into_iter().map(without_time).collect();
-    let scheduled = json!({ "attempt": 1, "delay_ms": 1000, "retries": 1, "total_retries": 1 });
-    assert_eq!(written[0], json!({ "kind": "retry_scheduled", "name": "retry", "key": "i\n1", "counts": scheduled }));
+    let scheduled = json!({ "attempt": 1, "max_attempts": 4, "delay_ms": 1000, "retries": 1, "total_retries": 1 });
+    assert_eq!(
+        (&written[0]["kind"], &written[0]["key"], &written[0]["counts"]),
+        (&json!("retry_scheduled"), &json!("i\n1"), &scheduled)
+    );
     assert_eq!((&written[1]["key"], &written[1]["reason"]), (&json!("i\n1"), &json!("key_quota")));
     assert_eq!(written.len(), 2);
 }
@@ -116,7 +121,11 @@ async fn a_transparent_retry_writes_a_line() {
     layer.run(|_| async { Err::<(), _>("refused") }).await.unwrap_err();
     audit.flush().unwrap();
     let written: Vec<_> = lines(&path).into_iter().map(without_time).collect();
-    assert_eq!(written[0], json!({ "kind": "transparent_retry", "name": "retry", "counts": { "attempt": 1 } }));
+    let failure = json!({ "kind": "transient", "error": "refused" });
+    assert_eq!(
+        written[0],
+        json!({ "kind": "transparent_retry", "name": "retry", "counts": { "attempt": 1 }, "failure": failure })
+    );
     assert_eq!((&written[1]["kind"], written.len()), (&json!("retry_stopped"), 2));
 }
 

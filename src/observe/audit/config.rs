@@ -70,7 +70,9 @@ impl AuditConfig {
         Ok(Self { queue: bytes, ..self })
     }
 
-    /// Also writes a line for each call that a circuit counted as a failure or rejected.
+    /// Also writes the events that are emitted for each call: a circuit counted a failure or
+    /// rejected a call, a retry waits out a rejection, a request finished, a fallback's backup
+    /// answered. The default lines tell each failure that a layer acted on.
     pub fn include_every_call(self) -> Self {
         Self { include_every_call: true, ..self }
     }

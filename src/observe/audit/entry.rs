@@ -2,7 +2,10 @@ use std::fmt;
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
+use super::event_details::{CIRCUIT_KEY, EventDetails, FAILURE, LABELS, OUTCOME};
 use crate::{
+    FailureInfo, Name,
+    observe::RequestOutcome,
     sanitize::{cut, json},
     time::Wall,
 };
@@ -19,6 +22,7 @@ pub struct AuditEntry {
     reason: Option<String>,
     message: Option<String>,
     fields: Fields,
+    details: EventDetails,
     is_cut: bool,
 }
 
@@ -32,7 +36,8 @@ impl AuditEntry {
     const LONGEST_NAME: usize = 64;
     /// The most fields, and the most counts.
     const MOST: usize = 32;
-    const TAKEN: [&str; 8] = ["time", "kind", "name", "key", "counts", "reason", "message", "cut"];
+    const TAKEN: [&str; 12] =
+        ["time", "kind", "name", CIRCUIT_KEY, LABELS, "key", "counts", OUTCOME, "reason", "message", FAILURE, "cut"];
 
     pub(super) fn new(kind: &str) -> Self {
         let (kind, is_cut) = cut(kind, Self::LONGEST_NAME);
@@ -44,6 +49,7 @@ impl AuditEntry {
             reason: None,
             message: None,
             fields: Vec::new(),
+            details: EventDetails::default(),
             is_cut,
         }
     }
@@ -83,6 +89,22 @@ impl AuditEntry {
     /// front.
     pub fn field(mut self, name: impl fmt::Display, value: impl fmt::Display) -> Self {
         self.is_cut |= !add_field(&mut self.fields, name, value);
+        self
+    }
+
+    /// Sets the name, the labels and the key of the layer or circuit.
+    pub(super) fn of_layer(mut self, name: &Name) -> Self {
+        self.details.name(name);
+        self.name(name.as_str())
+    }
+
+    pub(super) fn outcome(mut self, outcome: RequestOutcome) -> Self {
+        self.details.outcome(outcome);
+        self
+    }
+
+    pub(super) fn failure(mut self, failure: FailureInfo<'_>) -> Self {
+        self.details.failure(failure);
         self
     }
 
@@ -132,7 +154,7 @@ struct Line<'a> {
 
 impl Serialize for Line<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let AuditEntry { kind, name, key, counts, reason, message, fields, is_cut } = self.entry;
+        let AuditEntry { kind, name, key, counts, reason, message, fields, details, is_cut } = self.entry;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("time", &self.time.to_string())?;
         map.serialize_entry("kind", kind)?;
@@ -140,23 +162,35 @@ impl Serialize for Line<'_> {
         for (name, value) in self.context.iter().filter(|(name, _)| !is_overridden(name)) {
             map.serialize_entry(name, value)?;
         }
-        for (name, value) in [("name", name), ("key", key)] {
+        for (name, value) in [("name", name), (CIRCUIT_KEY, &details.circuit_key)] {
             if let Some(value) = value {
                 map.serialize_entry(name, value)?;
             }
         }
+        if let Some(labels) = &details.labels {
+            map.serialize_entry(LABELS, labels)?;
+        }
+        if let Some(key) = key {
+            map.serialize_entry("key", key)?;
+        }
         if !counts.is_empty() {
             map.serialize_entry("counts", &Counts(counts))?;
+        }
+        if let Some(outcome) = details.outcome {
+            map.serialize_entry(OUTCOME, outcome)?;
         }
         for (name, value) in [("reason", reason), ("message", message)] {
             if let Some(value) = value {
                 map.serialize_entry(name, value)?;
             }
         }
+        if let Some(failure) = &details.failure {
+            map.serialize_entry(FAILURE, failure)?;
+        }
         for (name, value) in fields {
             map.serialize_entry(name, value)?;
         }
-        if *is_cut {
+        if *is_cut || details.is_cut {
             map.serialize_entry("cut", &true)?;
         }
         map.end()

@@ -4,59 +4,86 @@ use std::time::Duration;
 
 use super::AuditEntry;
 use crate::{
-    Cause,
+    Cause, FailureInfo,
     observe::{Event, QuotaUsage},
 };
 
-/// Whether the event is emitted for each failed or rejected call. During an outage, there are as
-/// many of them as there is traffic.
+/// Whether the event is emitted for each request, or for each failed or rejected call, beside an
+/// event that tells what the layer did. During an outage, there are as many of them as there is
+/// traffic.
 pub(super) fn is_of_every_call(event: &Event<'_>) -> bool {
-    matches!(event, Event::CallFailed { .. } | Event::CallRejected { .. } | Event::RejectionWait { .. })
+    matches!(
+        event,
+        Event::CallFailed { .. }
+            | Event::CallRejected { .. }
+            | Event::RejectionWait { .. }
+            | Event::RequestFinished { .. }
+            | Event::FallbackSucceeded { .. }
+    )
 }
 
 pub(super) fn entry(event: &Event<'_>) -> AuditEntry {
-    let entry = AuditEntry::new(kind(event));
+    let entry = AuditEntry::new(kind(event)).of_layer(event.name());
     match *event {
-        Event::RetryScheduled { name, attempt, delay, reason, quota, .. } => {
-            let entry = entry.name(name.as_str()).count("attempt", attempt.into()).count("delay_ms", millis(delay));
-            with_quota(if let Some(reason) = reason { entry.reason(reason) } else { entry }, quota)
+        Event::RetryScheduled { name: _, attempt, max_attempts, failure, delay, elapsed, reason, quota } => {
+            let entry = attempted(entry, attempt, max_attempts, elapsed).count("delay_ms", millis(delay));
+            let entry = if let Some(reason) = reason { entry.reason(reason) } else { entry };
+            with_quota(with_failure(entry, Some(failure)), quota)
         }
-        Event::RejectionWait { name, attempt, delay, .. } => {
-            entry.name(name.as_str()).count("attempt", attempt.into()).count("delay_ms", millis(delay))
+        Event::TransparentRetry { name: _, attempt, failure, elapsed } => {
+            with_failure(attempted(entry, attempt, None, elapsed), Some(failure))
         }
-        Event::RetryStopped { name, attempt, cause, quota, .. } => {
-            with_quota(with_cause(entry.name(name.as_str()), cause).count("attempt", attempt.into()), quota)
+        Event::RejectionWait { name: _, attempt, delay, elapsed } => {
+            attempted(entry, attempt, None, elapsed).count("delay_ms", millis(delay))
         }
-        Event::RequestNotReplayable { name } | Event::IdempotencyUnknown { name } => entry.name(name.as_str()),
-        Event::TransparentRetry { name, attempt, .. } | Event::RetrySucceeded { name, attempt, .. } => {
-            entry.name(name.as_str()).count("attempt", attempt.into())
+        Event::RetryStopped { name: _, attempt, max_attempts, cause, failure, elapsed, quota } => {
+            let entry = with_cause(attempted(entry, attempt, max_attempts, elapsed), cause);
+            with_quota(with_failure(entry, failure), quota)
         }
-        Event::RequestFinished { name, attempts, outcome, .. } => {
-            entry.name(name.as_str()).count("attempts", attempts.into()).reason(outcome.label())
+        Event::RequestNotReplayable { name: _ } | Event::IdempotencyUnknown { name: _ } => entry,
+        Event::RetrySucceeded { name: _, attempt, max_attempts, duration, elapsed } => {
+            with_time(attempted(entry, attempt, max_attempts, elapsed), "duration_ms", duration)
+        }
+        Event::RequestFinished { name: _, attempts, outcome, cause, failure, elapsed } => {
+            let entry = entry.count("attempts", attempts.into()).outcome(outcome);
+            let entry = with_time(entry, "elapsed_ms", elapsed);
+            with_failure(if let Some(cause) = cause { with_cause(entry, cause) } else { entry }, failure)
         }
         Event::CircuitOpened {
-            name, open_for, openings_in_a_row, failures_in_a_row, calls, failures, slow, ..
+            name: _,
+            open_for,
+            openings_in_a_row,
+            failures_in_a_row,
+            calls,
+            failures,
+            slow,
+            failure,
+            failing_for,
         } => {
-            let entry = entry.name(name.as_str()).count("openings_in_a_row", openings_in_a_row.into());
+            let entry = entry.count("openings_in_a_row", openings_in_a_row.into());
             let entry = entry.count("failures_in_a_row", failures_in_a_row.into());
-            let entry = if open_for == Duration::MAX { entry } else { entry.count("open_for_ms", millis(open_for)) };
-            with_window(entry, calls, failures, slow)
+            let entry = with_time(entry, "open_for_ms", (open_for != Duration::MAX).then_some(open_for));
+            let entry = with_time(with_window(entry, calls, failures, slow), "failing_for_ms", failing_for);
+            with_failure(entry, failure)
         }
-        Event::CircuitWouldOpen { name, failures_in_a_row, calls, failures, slow, .. } => {
-            let entry = entry.name(name.as_str()).count("failures_in_a_row", failures_in_a_row.into());
-            with_window(entry, calls, failures, slow)
+        Event::CircuitWouldOpen { name: _, failures_in_a_row, calls, failures, slow, failure } => {
+            let entry = entry.count("failures_in_a_row", failures_in_a_row.into());
+            with_failure(with_window(entry, calls, failures, slow), failure)
         }
-        Event::CircuitModeChanged { name, mode } => entry.name(name.as_str()).reason(mode),
-        Event::CircuitHalfOpened { name, .. } | Event::CircuitClosed { name, .. } | Event::CallFailed { name, .. } => {
-            entry.name(name.as_str())
+        Event::CircuitModeChanged { name: _, mode } => entry.reason(mode),
+        Event::CircuitHalfOpened { name: _, failing_for } | Event::CircuitClosed { name: _, failing_for } => {
+            with_time(entry, "failing_for_ms", failing_for)
         }
-        Event::CallRejected { name, retry_in, .. } => match retry_in {
-            Some(retry_in) => entry.name(name.as_str()).count("retry_in_ms", millis(retry_in)),
-            None => entry.name(name.as_str()),
-        },
-        Event::FallbackCalled { name, cause, .. }
-        | Event::FallbackSucceeded { name, cause, .. }
-        | Event::FallbackFailed { name, cause, .. } => with_cause(entry.name(name.as_str()), cause),
+        Event::CallFailed { name: _, failure } => with_failure(entry, failure),
+        Event::CallRejected { name: _, retry_in, failing_for } => {
+            with_time(with_time(entry, "retry_in_ms", retry_in), "failing_for_ms", failing_for)
+        }
+        Event::FallbackCalled { name: _, cause, failure } | Event::FallbackFailed { name: _, cause, failure } => {
+            with_failure(with_cause(entry, cause), failure)
+        }
+        Event::FallbackSucceeded { name: _, cause, duration } => {
+            with_time(with_cause(entry, cause), "duration_ms", duration)
+        }
     }
 }
 
@@ -85,6 +112,29 @@ fn kind(event: &Event<'_>) -> &'static str {
 
 fn with_cause(entry: AuditEntry, cause: Cause) -> AuditEntry {
     entry.reason(cause.label()).message(cause)
+}
+
+fn attempted(entry: AuditEntry, attempt: u32, max_attempts: Option<u32>, elapsed: Option<Duration>) -> AuditEntry {
+    let entry = entry.count("attempt", attempt.into());
+    let entry = match max_attempts {
+        Some(max_attempts) => entry.count("max_attempts", max_attempts.into()),
+        None => entry,
+    };
+    with_time(entry, "elapsed_ms", elapsed)
+}
+
+fn with_failure(entry: AuditEntry, failure: Option<FailureInfo<'_>>) -> AuditEntry {
+    match failure {
+        Some(failure) => with_time(entry.failure(failure), "duration_ms", failure.duration),
+        None => entry,
+    }
+}
+
+fn with_time(entry: AuditEntry, name: &'static str, time: Option<Duration>) -> AuditEntry {
+    match time {
+        Some(time) => entry.count(name, millis(time)),
+        None => entry,
+    }
 }
 
 fn with_quota(entry: AuditEntry, quota: Option<QuotaUsage<'_>>) -> AuditEntry {

@@ -42,14 +42,25 @@
 //! | `kind` | the event's name in snake case, such as `retry_scheduled`, or your own | always |
 //! | your own | text: [`Audit::with_field`], [`AuditEntry::field`] | if set |
 //! | `name` | the name of the layer or circuit | in events |
+//! | `circuit_key` | the key of a circuit of a keyed breaker | in its events |
+//! | `labels` | an object: the labels of the layer or circuit | in events, if there are any |
 //! | `key` | what the line is about; in events, the quota's key | if there is one |
 //! | `counts` | an object of integers; the names of times end in `_ms` | if there are any |
+//! | `outcome` | what the caller received: `success`, `neutral`, `failure` | in `request_finished` |
 //! | `reason` | the reason; in events, a stable label ([`Cause::label`](crate::Cause::label)) | if there is one |
 //! | `message` | text for a human reader; in events, the cause as a sentence | if there is one |
+//! | `failure` | an object: `kind`, such as `transient`; `http_status` or `grpc_status`; `error`, the text of the error and its sources | in events of a failure |
 //! | `cut` | `true` | if a text was too long, or there were too many fields |
 //!
-//! Text is cut at 1,024 bytes, as JSON encodes it, and then ends in `…`. Names of fields, and
-//! kinds, are cut at 64 bytes. A line has at most 32 fields and 32 counts. Characters that aren't
+//! The `counts` of events are the numbers and times of the [`Event`](crate::observe::Event), with
+//! the names of its fields: `attempt`, `max_attempts`, `delay_ms`, `elapsed_ms`, `failing_for_ms`,
+//! and so on. `duration_ms` is that of the failed call, the successful attempt, or the backup. What
+//! isn't known is left out. `open_for_ms` is missing for a circuit that stays open until it is
+//! reset.
+//!
+//! Text is cut at 1,024 bytes, as JSON encodes it, and then ends in `…`. The text of an error,
+//! a label and the key of a circuit are cut at 256 bytes, names of fields and labels, and kinds, at
+//! 64. A line has at most 32 fields, 32 labels, and 32 counts. Characters that aren't
 //! printable are escaped, beyond what JSON requires: terminal controls, Unicode line ends, and
 //! characters that change the direction of text. So each record is exactly one line, and is safe to
 //! show on a terminal.
@@ -94,6 +105,7 @@
 
 mod config;
 mod entry;
+mod event_details;
 mod file;
 mod from_event;
 mod handle;
