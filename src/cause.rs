@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+use crate::time::ShownTime;
+
 /// Why a call failed, or why a retry or fallback was needed. The layer that returns the failure
 /// sets it: a retry reports why it stopped, a breaker that it rejected the call. If no inner layer
 /// reports a cause, it is [`Cause::Failure`].
@@ -97,17 +99,18 @@ impl fmt::Display for Cause {
             Self::AttemptsExhausted { attempts: 1 } => f.write_str("the only attempt failed"),
             Self::AttemptsExhausted { attempts } => write!(f, "all {attempts} attempts failed"),
             Self::Rejected { retry_in: Some(retry_in) } => {
-                write!(f, "the circuit rejected the call; retry in {retry_in:?}")
+                write!(f, "the circuit rejected the call; retry in {}", ShownTime(*retry_in))
             }
             Self::Rejected { retry_in: None } => f.write_str("the circuit rejected the call"),
             Self::RetryRejected { retry_in: Some(retry_in) } => {
-                write!(f, "the circuit rejected the next attempt; retry in {retry_in:?}")
+                write!(f, "the circuit rejected the next attempt; retry in {}", ShownTime(*retry_in))
             }
             Self::RetryRejected { retry_in: None } => f.write_str("the circuit rejected the next attempt"),
             Self::Budget => f.write_str("the retry budget is empty"),
             Self::Deadline => f.write_str("the deadline leaves no time for another attempt"),
             Self::RetryAfterTooLong { requested } => {
-                write!(f, "the server asked for a delay of {requested:?}, which is longer than allowed")
+                let requested = ShownTime(*requested);
+                write!(f, "the server asked for a delay of {requested}, which is longer than allowed")
             }
             Self::NotReplayable => f.write_str("the request can't be sent again"),
             Self::UnsafeToResend => {

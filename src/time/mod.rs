@@ -9,6 +9,7 @@ mod clock;
 mod manual;
 #[cfg(any(feature = "breaker", feature = "retry"))]
 mod set_back;
+mod shown_time;
 #[cfg(feature = "retry")]
 mod thread_sleep;
 #[cfg(any(feature = "audit", feature = "http", feature = "store"))]
@@ -20,6 +21,7 @@ pub(crate) use clock::{micros_since_base, now_since_base};
 pub use manual::ManualClock;
 #[cfg(any(feature = "breaker", feature = "retry"))]
 pub(crate) use set_back::SetBack;
+pub(crate) use shown_time::ShownTime;
 #[cfg(all(feature = "retry", feature = "testing"))]
 pub(crate) use thread_sleep::replace_thread_sleep;
 #[cfg(feature = "retry")]

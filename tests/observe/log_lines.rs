@@ -99,16 +99,16 @@ fn events(name: &Name) -> Vec<(Event<'_>, &'static str)> {
             r#"DEBUG tower_recourse::retry: request finished name="payments" attempts=4 outcome="failure" cause="all 4 attempts failed" reason="attempts_exhausted" error.type="throttled" error="no backend" rpc.grpc.status_code=14 elapsed=2.5s labels="team=billing region=eu""#,
         ),
         (
-            opened(name, 1, Duration::from_secs(30), None),
+            opened(name, 1, Duration::from_secs(30), Some(Duration::ZERO)),
             r#"ERROR tower_recourse::breaker: circuit opened, rejecting calls name="payments" open_for=30s openings_in_a_row=1 failures_in_a_row=5 calls=20 failures=11 slow=2 error.type="transient" error="connection refused" duration=12.3ms labels="team=billing region=eu""#,
         ),
         (
             opened(name, 2, Duration::from_secs(90), Some(Duration::from_millis(30_041))),
-            r#"DEBUG tower_recourse::breaker: circuit opened again, still rejecting calls name="payments" open_for=1m30s openings_in_a_row=2 failures_in_a_row=5 calls=20 failures=11 slow=2 failing_for=30.041s error.type="transient" error="connection refused" duration=12.3ms labels="team=billing region=eu""#,
+            r#"DEBUG tower_recourse::breaker: circuit opened again after probing, still rejecting calls name="payments" open_for=1m30s openings_in_a_row=2 calls=20 failures=11 slow=2 failing_for=30.041s error.type="transient" error="connection refused" duration=12.3ms labels="team=billing region=eu""#,
         ),
         (
             opened(name, 0, Duration::MAX, None),
-            r#"ERROR tower_recourse::breaker: circuit was forced open, rejecting calls name="payments" open_for=until_reset openings_in_a_row=0 failures_in_a_row=5 calls=20 failures=11 slow=2 error.type="transient" error="connection refused" duration=12.3ms labels="team=billing region=eu""#,
+            r#"ERROR tower_recourse::breaker: circuit was forced open, rejecting calls name="payments" open_for=until_reset openings_in_a_row=0 labels="team=billing region=eu""#,
         ),
         (
             Event::CircuitWouldOpen {
@@ -165,8 +165,10 @@ fn events(name: &Name) -> Vec<(Event<'_>, &'static str)> {
 }
 
 fn opened(name: &Name, openings_in_a_row: u32, open_for: Duration, failing_for: Option<Duration>) -> Event<'_> {
-    let failure = Some(refused());
-    let (failures_in_a_row, calls, failures, slow) = (5, 20, 11, 2);
+    let failure = (openings_in_a_row > 0).then(refused);
+    // Failures of probes aren't failures in a row.
+    let failures_in_a_row = if openings_in_a_row == 1 { 5 } else { 0 };
+    let (calls, failures, slow) = (20, 11, 2);
     Event::CircuitOpened {
         name,
         open_for,

@@ -7,7 +7,7 @@ use tracing::Level;
 use super::{
     at_level::at_level,
     fields::{self, FailureFields},
-    shown_time::ShownOpenTime,
+    shown_open_time::ShownOpenTime,
 };
 use crate::{FailureInfo, Name, sanitize::name_str};
 
@@ -59,7 +59,7 @@ impl<'a> CircuitLine<'a> {
             mode = self.mode.map(name_str).as_deref(),
             open_for = self.open_for.map(|open_for| tracing::field::debug(ShownOpenTime(open_for))),
             openings_in_a_row = self.openings_in_a_row,
-            failures_in_a_row = counts.map(|counts| counts.failures_in_a_row),
+            failures_in_a_row = counts.map(|counts| counts.failures_in_a_row).filter(|&failures| failures > 0),
             calls = counts.map(|counts| counts.calls),
             failures = counts.map(|counts| counts.failures),
             slow = counts.map(|counts| counts.slow),

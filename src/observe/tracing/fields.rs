@@ -4,8 +4,7 @@ use std::{borrow::Cow, fmt, time::Duration};
 
 use tracing::field::{DebugValue, debug};
 
-use super::shown_time::ShownTime;
-use crate::{FailureInfo, Name, observe::ResponseStatus, sanitize::name_str};
+use crate::{FailureInfo, Name, observe::ResponseStatus, sanitize::name_str, time::ShownTime};
 
 /// The fields of a failure. Without one, there are none.
 #[derive(Clone, Copy)]

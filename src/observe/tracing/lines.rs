@@ -91,14 +91,16 @@ pub(super) fn write(event: &Event<'_>, level: Level) {
             let message = match openings_in_a_row {
                 0 => "circuit was forced open, rejecting calls",
                 1 => "circuit opened, rejecting calls",
-                _ => "circuit opened again, still rejecting calls",
+                _ => "circuit opened again after probing, still rejecting calls",
             };
             CircuitLine {
                 open_for: Some(open_for),
                 openings_in_a_row: Some(openings_in_a_row),
-                counts: Some(CallCounts { failures_in_a_row, calls, failures, slow }),
+                // No calls opened a circuit that was forced open.
+                counts: (openings_in_a_row > 0).then_some(CallCounts { failures_in_a_row, calls, failures, slow }),
                 failure,
-                failing_for,
+                // Zero at the first opening of an outage.
+                failing_for: failing_for.filter(|time| !time.is_zero()),
                 ..CircuitLine::new(message, name)
             }
             .emit(level);

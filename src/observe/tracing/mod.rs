@@ -8,7 +8,7 @@ mod fields;
 mod layer_log;
 mod lines;
 mod retry_line;
-mod shown_time;
+mod shown_open_time;
 mod tracing_observer;
 
 #[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]

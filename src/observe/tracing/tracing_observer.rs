@@ -113,7 +113,7 @@ use crate::observe::{Event, Levels, LogEvent, Observer, StopCause};
 /// | `labels` | all | the layer's labels: `team=payments region=eu` |
 /// | `circuit_key` | circuit | the key of a keyed circuit |
 /// | `error.type` | all with a failure | the kind: `transient`, `throttled`, `timed_out`, `permanent`, `rejected` |
-/// | `error` | all with a failure | the text of the error and its sources |
+/// | `error` | all with a failure | the text of the error and its sources; the backup's in `FallbackFailed` |
 /// | `http.response.status_code`, `rpc.grpc.status_code` | all with a failure | the status of the response |
 /// | `duration` | all with a failure or success | how long the attempt, call or backup took |
 /// | `elapsed` | retry | how long the request has taken |
@@ -127,7 +127,7 @@ use crate::observe::{Event, Levels, LogEvent, Observer, StopCause};
 /// | `key`, `retries`, `total` | retry | the quota's key, the retries of this key, and those of all keys |
 /// | `open_for` | `CircuitOpened` | how long it stays open; `until_reset` without an end, `until_next_call` if a probe of `Probes::trickle` failed late |
 /// | `openings_in_a_row` | `CircuitOpened` | 1 is the first of an outage; 0: forced open |
-/// | `failures_in_a_row`, `calls`, `failures`, `slow` | `CircuitOpened`, `CircuitWouldOpen` | the calls that were counted |
+/// | `failures_in_a_row`, `calls`, `failures`, `slow` | `CircuitOpened`, `CircuitWouldOpen` | the counted calls; the probes, if it opened again |
 /// | `failing_for` | circuit | how long it has been open or half-open |
 /// | `retry_in` | `CallRejected` | when a call may be admitted |
 /// | `mode` | `CircuitModeChanged` | the new mode |

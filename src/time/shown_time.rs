@@ -1,18 +1,18 @@
-//! Durations as a log shows them.
+//! Durations as texts for people show them.
 
 use std::{fmt, time::Duration};
 
 /// Shows about three digits: `1.204s`, `12.3ms`, `2h3m4s`. Go's `ParseDuration` reads this format,
 /// and so does Loki.
 #[derive(Clone, Copy)]
-pub(super) struct ShownTime(pub(super) Duration);
+pub(crate) struct ShownTime(pub(crate) Duration);
 
-impl fmt::Debug for ShownTime {
+impl fmt::Display for ShownTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let time = rounded(self.0);
         let seconds = time.as_secs();
         if seconds < 60 {
-            return time.fmt(f);
+            return write!(f, "{time:?}");
         }
         let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
         for (number, unit) in [(hours, 'h'), (minutes, 'm'), (seconds, 's')] {
@@ -21,6 +21,13 @@ impl fmt::Debug for ShownTime {
             }
         }
         Ok(())
+    }
+}
+
+/// As `Display`, because a field of a log is often shown by `Debug`.
+impl fmt::Debug for ShownTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -39,21 +46,6 @@ fn rounded(time: Duration) -> Duration {
     let excess = u64::from(time.subsec_nanos()) % step;
     let below = time - Duration::from_nanos(excess);
     if excess * 2 >= step { below.saturating_add(Duration::from_nanos(step)) } else { below }
-}
-
-/// How long a circuit stays open. Shows `until_reset` for a circuit that stays open until it is
-/// reset, and `until_next_call` if the open time is over already.
-#[derive(Clone, Copy)]
-pub(super) struct ShownOpenTime(pub(super) Duration);
-
-impl fmt::Debug for ShownOpenTime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Duration::MAX => f.write_str("until_reset"),
-            Duration::ZERO => f.write_str("until_next_call"),
-            time => ShownTime(time).fmt(f),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -82,12 +74,5 @@ mod tests {
             assert_eq!(format!("{:?}", ShownTime(time)), shown, "{time:?}");
         }
         assert!(format!("{:?}", ShownTime(Duration::MAX)).ends_with('s'), "no overflow");
-    }
-
-    #[test]
-    fn an_open_time_may_have_no_end() {
-        assert_eq!(format!("{:?}", ShownOpenTime(Duration::MAX)), "until_reset");
-        assert_eq!(format!("{:?}", ShownOpenTime(Duration::ZERO)), "until_next_call");
-        assert_eq!(format!("{:?}", ShownOpenTime(Duration::from_secs(90))), "1m30s");
     }
 }
