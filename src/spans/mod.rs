@@ -36,8 +36,8 @@
 //!
 //! ```text
 //! prices                recourse.attempts=2 recourse.outcome=success
-//! │ attempt failed, retrying (log line)
-//! │ succeeded after retrying (log line)
+//! │ attempt failed, retrying after the delay (log line)
+//! │ request succeeded after retrying (log line)
 //! ├─ attempt            resilience.attempt.index=0 recourse.outcome=failure error.type=transient
 //! └─ attempt            resilience.attempt.index=1 recourse.outcome=success
 //! ```

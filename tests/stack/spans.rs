@@ -47,9 +47,9 @@ async fn a_request_with_three_attempts_has_four_spans() {
         tree(),
         [
             &format!("{PRICES} recourse.attempts=3 recourse.outcome=success otel.status_code=OK"),
-            "  - attempt failed, retrying",
-            "  - attempt failed, retrying",
-            "  - succeeded after retrying",
+            "  - attempt failed, retrying after the delay",
+            "  - attempt failed, retrying after the delay",
+            "  - request succeeded after retrying",
             &format!("  attempt resilience.attempt.index=0 {RESET}"),
             &format!("  attempt resilience.attempt.index=1 {RESET}"),
             "  attempt resilience.attempt.index=2 recourse.outcome=success",
@@ -124,7 +124,7 @@ async fn a_rejection_is_an_attempt_and_a_fallback_is_visible() {
              otel.status_code=ERROR otel.status_description=circuit `breaker` is open; retry in 29.0 s",
         ]
     );
-    let opened = lines.iter().position(|line| line == "    - circuit opened").unwrap();
+    let opened = lines.iter().position(|line| line == "    - circuit opened, rejecting calls").unwrap();
     assert!(lines[..opened].iter().rev().any(|line| line == attempts[0]), "{lines:#?}");
 }
 

@@ -21,9 +21,9 @@ fn result(attempt: &Attempt) -> io::Result<u32> {
 fn expected() -> [String; 7] {
     [
         format!("{PRICES} recourse.attempts=3 recourse.outcome=success otel.status_code=OK"),
-        "  - attempt failed, retrying".into(),
-        "  - attempt failed, retrying".into(),
-        "  - succeeded after retrying".into(),
+        "  - attempt failed, retrying after the delay".into(),
+        "  - attempt failed, retrying after the delay".into(),
+        "  - request succeeded after retrying".into(),
         format!("  attempt resilience.attempt.index=0 {RESET}"),
         format!("  attempt resilience.attempt.index=1 {RESET}"),
         "  attempt resilience.attempt.index=2 recourse.outcome=success".into(),
