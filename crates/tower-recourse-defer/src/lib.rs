@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod codec;
 #[cfg(feature = "testing")]
 pub mod conformance;
 #[cfg(feature = "postgres")]
@@ -9,8 +10,11 @@ pub mod postgres;
 mod queue;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+pub mod worker;
 
+pub use codec::Json;
 pub use queue::{
     Claim, ClaimedJob, Clock, Counts, DeadLetter, DeadReason, Finished, History, HistoryEntry, InvalidValue, JobKey,
     JobState, JobStatus, JobUpdate, Lease, NewJob, NextState, Queue, QueueError, QueueLimits, Receipt,
 };
+pub use worker::Worker;

@@ -5,6 +5,8 @@ create table recourse.jobs (
     queue text not null,
     key text collate "C" not null,
     payload bytea not null,
+    -- When the job was stored.
+    stored bigint not null,
     -- 'waiting' (also while a worker runs the job), 'done' or 'dead'.
     state text not null default 'waiting',
     attempts bigint not null,

@@ -3,6 +3,8 @@ create table recourse_jobs (
     queue text not null,
     key text not null,
     payload blob not null,
+    -- When the job was stored.
+    stored integer not null,
     -- 'waiting' (also while a worker runs the job), 'done' or 'dead'.
     state text not null default 'waiting',
     attempts integer not null,

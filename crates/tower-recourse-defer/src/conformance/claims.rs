@@ -34,6 +34,7 @@ pub(super) async fn a_claimed_job_is_claimed_again_after_its_lease(harness: &imp
     harness.advance(&queue, secs(10)).await;
     let second = claim_one(&queue).await;
     assert_eq!((second.claims, second.attempts), (2, 0));
+    assert!(second.age >= LEASE && first.age < LEASE, "{:?} {:?}", first.age, second.age);
     assert!(second.lease.token > first.lease.token);
 }
 

@@ -60,7 +60,7 @@ impl Queue for PostgresQueue {
         let shared = &*self.shared;
         let (queue, limit, lease) = (&shared.options.name, i64::from(limit), millis(lease));
         let rows = shared.query(&shared.statements.claim, &[queue, &lease, &limit]).await?;
-        let jobs = rows.iter().map(claimed_job).collect::<Result<_, _>>()?;
+        let jobs = rows.iter().map(claimed_job).collect();
         let next = shared.query_one(&shared.statements.next_due, &[queue]).await?;
         let next_due = next.get::<_, Option<i64>>(0).map(|due| millis_until(next.get(1), due));
         Ok(Claim { jobs, next_due })
@@ -119,7 +119,7 @@ impl Queue for PostgresQueue {
         let shared = &*self.shared;
         let (after, limit) = (after.map_or("", JobKey::as_str), i64::from(limit));
         let rows = shared.query(&shared.statements.dead_letters, &[&shared.options.name, &after, &limit]).await?;
-        rows.iter().map(dead_letter).collect()
+        Ok(rows.iter().map(dead_letter).collect())
     }
 
     async fn requeue(&self, key: &JobKey) -> Result<bool, QueueError> {

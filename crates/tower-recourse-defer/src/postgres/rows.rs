@@ -2,7 +2,7 @@
 
 use tokio_postgres::{Row, types::ToSql};
 
-use crate::{ClaimedJob, Clock, DeadLetter, DeadReason, History, JobKey, Lease, NewJob, QueueError};
+use crate::{ClaimedJob, Clock, DeadLetter, DeadReason, History, JobKey, Lease, NewJob, queue::millis_until};
 
 /// The values of the statement `put`.
 pub(super) struct PutValues<'a> {
@@ -29,29 +29,30 @@ impl<'a> PutValues<'a> {
     }
 }
 
-pub(super) fn claimed_job(row: &Row) -> Result<ClaimedJob, QueueError> {
-    Ok(ClaimedJob {
-        lease: Lease { key: key(row)?, token: row.get(4) },
+pub(super) fn claimed_job(row: &Row) -> ClaimedJob {
+    ClaimedJob {
+        lease: Lease { key: key(row), token: row.get(4) },
         payload: row.get(1),
+        age: millis_until(0, row.get(6)),
         attempts: count(row, 2),
         claims: count(row, 3),
         history: History::from_json(row.get(5)),
-    })
+    }
 }
 
-pub(super) fn dead_letter(row: &Row) -> Result<DeadLetter, QueueError> {
-    Ok(DeadLetter {
-        key: key(row)?,
+pub(super) fn dead_letter(row: &Row) -> DeadLetter {
+    DeadLetter {
+        key: key(row),
         reason: DeadReason::from_label(row.get::<_, Option<String>>(1).unwrap_or_default()),
         payload: row.get(2),
         attempts: count(row, 3),
         history: History::from_json(row.get(4)),
         died_at: row.get(5),
-    })
+    }
 }
 
-fn key(row: &Row) -> Result<JobKey, QueueError> {
-    Ok(JobKey::new(row.get::<_, String>(0))?)
+fn key(row: &Row) -> JobKey {
+    JobKey::stored(row.get(0))
 }
 
 fn count(row: &Row, column: usize) -> u32 {

@@ -29,8 +29,8 @@ impl Statements {
             // The tokens of a key begin at the current time. So a worker that was suspended until
             // its job was purged and stored again doesn't hold a valid token.
             put: format!(
-                "with stored as (insert into {jobs} (queue, key, payload, attempts, due, token, history)
-                    values ($1, $2, $3, $4, {NOW} + $5, {NOW}, $6) on conflict do nothing returning key)
+                "with stored as (insert into {jobs} (queue, key, payload, attempts, due, stored, token,
+                    history) values ($1, $2, $3, $4, {NOW} + $5, {NOW}, {NOW}, $6) on conflict do nothing returning key)
                 select pg_notify('recourse_jobs', $7) from stored"
             ),
             jobs: format!("select count(*) from {jobs} where queue = $1 and state in ('waiting', 'dead')"),
@@ -42,7 +42,7 @@ impl Statements {
                     for update skip locked)
                 update {jobs} as job set leased = true, due = {NOW} + $2, token = token + 1, claims = claims + 1
                 from due_jobs where job.queue = $1 and job.key = due_jobs.key
-                returning job.key, payload, attempts, claims, token, history"
+                returning job.key, payload, attempts, claims, token, history, {NOW} - stored"
             ),
             next_due: format!("select min(due), {NOW} from {jobs} where queue = $1 and state = 'waiting'"),
             renew: format!(

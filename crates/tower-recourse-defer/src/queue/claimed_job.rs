@@ -21,6 +21,8 @@ pub struct ClaimedJob {
     pub lease: Lease,
     /// The encoded request.
     pub payload: Vec<u8>,
+    /// How long ago it was stored.
+    pub age: Duration,
     /// How many attempts were made before.
     pub attempts: u32,
     /// How many claims, including this one, there were since the last recorded outcome: 1 unless a

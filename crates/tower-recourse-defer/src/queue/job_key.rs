@@ -30,6 +30,13 @@ impl JobKey {
         }
     }
 
+    /// A key from the table. It isn't checked: a row that was changed by hand must not stop the
+    /// others.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn stored(key: String) -> Self {
+        Self(key)
+    }
+
     /// Makes a random key of 32 hexadecimal digits. Another party can't guess it.
     pub fn random() -> Self {
         // The keys of `RandomState` are random, and its hash of a counter depends on them.

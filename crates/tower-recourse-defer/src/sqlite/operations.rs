@@ -23,8 +23,8 @@ impl At<'_> {
     pub(super) fn insert(&self, job: &NewJob) -> Result<bool> {
         // The tokens of a key begin at the current time. So a worker that was suspended until its
         // job was purged and stored again doesn't hold a valid token.
-        let insert = "insert into recourse_jobs (queue, key, payload, attempts, due, token, history)
-            values (?1, ?2, ?3, ?4, ?5, ?6, ?7) on conflict do nothing";
+        let insert = "insert into recourse_jobs (queue, key, payload, attempts, due, stored, token, history)
+            values (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7) on conflict do nothing";
         let (due, history) = (self.now.saturating_add(job.due_in_millis()), job.history(self.now).to_json());
         let values = params![self.queue, job.key().as_str(), job.payload(), job.attempts(), due, self.now, history];
         Ok(self.execute(insert, values)? == 1)
@@ -40,12 +40,13 @@ impl At<'_> {
         let claim = "update recourse_jobs set leased = 1, due = ?2 + ?3, token = token + 1, claims = claims + 1
             where rowid in (select rowid from recourse_jobs
                 where queue = ?1 and state = 'waiting' and due <= ?2 order by due limit ?4)
-            returning key, payload, attempts, claims, token, history";
+            returning key, payload, attempts, claims, token, history, stored";
         let values = params![self.queue, self.now, lease, limit];
         let jobs = self.rows(claim, values, |row| {
             Ok(ClaimedJob {
                 lease: Lease { key: key(row, 0)?, token: row.get(4)? },
                 payload: row.get(1)?,
+                age: millis_until(row.get(6)?, self.now),
                 attempts: count(row, 2)?,
                 claims: count(row, 3)?,
                 history: History::from_json(&row.get::<_, String>(5)?),
@@ -175,9 +176,7 @@ pub(super) fn begin(connection: &mut Connection) -> Result<Transaction<'_>> {
 }
 
 fn key(row: &Row<'_>, column: usize) -> rusqlite::Result<JobKey> {
-    let text: String = row.get(column)?;
-    JobKey::new(text)
-        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, error.into()))
+    Ok(JobKey::stored(row.get(column)?))
 }
 
 fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u32> {

@@ -32,7 +32,7 @@ impl Harness for Postgres {
         let (client, connection) = tokio_postgres::connect(&self.server.url(), NoTls).await.unwrap();
         tokio::spawn(connection);
         let by = i64::try_from(by.as_millis()).unwrap();
-        client.execute("update recourse.jobs set due = due - $1", &[&by]).await.unwrap();
+        client.execute("update recourse.jobs set due = due - $1, stored = stored - $1", &[&by]).await.unwrap();
     }
 }
 

@@ -1,0 +1,169 @@
+//! Runs one claimed job: the call, its lease, and its outcome.
+
+use std::{fmt, sync::Arc};
+
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, sleep_until},
+};
+use tower_recourse::retry::Policy;
+use tower_service::Service;
+
+use super::{
+    attempt::attempt,
+    event::JobEvent,
+    outcome::JobOutcome,
+    panic::{CatchPanic, catch},
+    pause::Pause,
+    settings::Settings,
+};
+use crate::{ClaimedJob, DeadReason, Queue, codec::Decode};
+
+/// What all jobs of a worker share.
+pub(super) struct Shared<Q, D, P> {
+    pub(super) queue: Q,
+    pub(super) decode: D,
+    pub(super) policy: P,
+    pub(super) settings: Settings,
+    pub(super) pause: Pause,
+    /// Notified when a job waits again, because it may be due before the next poll.
+    pub(super) waits_again: tokio::sync::Notify,
+}
+
+/// How the work on a job ended.
+enum Ended {
+    With(JobOutcome),
+    LeaseLost,
+}
+
+impl<Q: Queue, D: Decode, P> Shared<Q, D, P> {
+    /// Runs a job until its outcome is recorded or its lease is lost. `claimed_at` is a time before
+    /// the claim. `is_cut` becomes true when the worker's grace is over.
+    pub(super) async fn run_job<S>(
+        self: Arc<Self>,
+        service: S,
+        job: ClaimedJob,
+        claimed_at: Instant,
+        mut is_cut: watch::Receiver<bool>,
+    ) where
+        S: Service<D::Request>,
+        S::Error: fmt::Display + 'static,
+        P: Policy<D::Request, S::Response, S::Error>,
+    {
+        let mut held_until = claimed_at + self.settings.lease;
+        let ended = {
+            let work = self.work(service, &job);
+            tokio::select! {
+                biased;
+                outcome = work => Ended::With(outcome),
+                () = self.keep_lease(&job, &mut held_until) => Ended::LeaseLost,
+                _ = is_cut.wait_for(|is_cut| *is_cut) => Ended::With(JobOutcome::Returned),
+            }
+        };
+        match ended {
+            Ended::With(outcome) => self.settle(&job, &outcome, held_until).await,
+            Ended::LeaseLost => self.emit(&JobEvent::LeaseLost { key: &job.lease.key }),
+        }
+    }
+
+    /// Decodes the request and calls the service.
+    async fn work<S>(&self, service: S, job: &ClaimedJob) -> JobOutcome
+    where
+        S: Service<D::Request>,
+        S::Error: fmt::Display + 'static,
+        P: Policy<D::Request, S::Response, S::Error>,
+    {
+        let max_claims = self.settings.max_claims;
+        if job.claims > max_claims {
+            let why = format!("{max_claims} claims in a row had no outcome");
+            return JobOutcome::SetAside { reason: DeadReason::Crashed, why };
+        }
+        let request = match catch(|| self.decode.decode(job)) {
+            Ok(Ok(request)) => request,
+            Ok(Err(error)) => return JobOutcome::SetAside { reason: DeadReason::Unreadable, why: error.to_string() },
+            Err(panicked) => return JobOutcome::SetAside { reason: DeadReason::Unreadable, why: panicked },
+        };
+        let number = job.attempts.saturating_add(1);
+        self.emit(&JobEvent::Started { key: &job.lease.key, attempt: number });
+        let attempted = CatchPanic(Box::pin(attempt(&self.policy, service, request, number))).await;
+        let outcome = match attempted {
+            Ok(attempted) => JobOutcome::of_attempt(attempted),
+            Err(panicked) => JobOutcome::of_panic(job, max_claims, panicked),
+        };
+        match &outcome {
+            JobOutcome::Postponed { due_in, .. } => self.pause.rejected(*due_in),
+            _ => self.pause.admitted(),
+        }
+        outcome
+    }
+
+    /// Renews the lease. Ends when the lease is lost, or can't be known to be held.
+    async fn keep_lease(&self, job: &ClaimedJob, held_until: &mut Instant) {
+        let Settings { lease, .. } = self.settings;
+        let mut wait = lease / 3;
+        loop {
+            sleep(wait).await;
+            let asked_at = Instant::now();
+            let renewed = tokio::select! {
+                renewed = self.queue.renew(&job.lease, lease) => renewed,
+                () = sleep_until(*held_until) => return,
+            };
+            match renewed {
+                Ok(true) => {
+                    *held_until = asked_at + lease;
+                    wait = lease / 3;
+                }
+                Ok(false) => return,
+                Err(error) => {
+                    self.emit(&JobEvent::QueueFailed { error: &error });
+                    wait = self.settings.wait_after_error();
+                }
+            }
+            if Instant::now() >= *held_until {
+                return;
+            }
+        }
+    }
+
+    /// Records the outcome. If the queue fails, it tries again while the lease lasts, and once
+    /// more: the queue refuses the outcome if another worker has claimed the job.
+    async fn settle(&self, job: &ClaimedJob, outcome: &JobOutcome, held_until: Instant) {
+        let update = outcome.update(job);
+        loop {
+            match self.queue.settle(&job.lease, &update).await {
+                Ok(true) => {
+                    self.emit_outcome(job, outcome);
+                    if let crate::NextState::Waiting { .. } = update.state {
+                        self.waits_again.notify_one();
+                    }
+                    return;
+                }
+                Ok(false) => return self.emit(&JobEvent::LeaseLost { key: &job.lease.key }),
+                Err(error) => {
+                    self.emit(&JobEvent::QueueFailed { error: &error });
+                    if Instant::now() >= held_until {
+                        return self.emit(&JobEvent::LeaseLost { key: &job.lease.key });
+                    }
+                }
+            }
+            sleep(self.settings.wait_after_error()).await;
+        }
+    }
+
+    fn emit_outcome(&self, job: &ClaimedJob, outcome: &JobOutcome) {
+        let (key, attempt) = (&job.lease.key, job.attempts.saturating_add(1));
+        self.emit(&match outcome {
+            JobOutcome::Done => JobEvent::Done { key, attempt, age: job.age },
+            JobOutcome::Retried { due_in, why } => JobEvent::Retried { key, attempt, due_in: *due_in, why },
+            JobOutcome::Postponed { due_in, .. } => JobEvent::Postponed { key, due_in: *due_in },
+            JobOutcome::Crashed { why, .. } => JobEvent::Crashed { key, claims: job.claims, why },
+            JobOutcome::Returned => JobEvent::Returned { key },
+            JobOutcome::Dead { reason, why } => JobEvent::Dead { key, attempts: attempt, reason, why },
+            JobOutcome::SetAside { reason, why } => JobEvent::Dead { key, attempts: job.attempts, reason, why },
+        });
+    }
+
+    pub(super) fn emit(&self, event: &JobEvent<'_>) {
+        self.settings.observers.emit(event);
+    }
+}

@@ -1,0 +1,92 @@
+//! Open circuits postpone jobs.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use tower::{ServiceBuilder, util::BoxCloneSyncService};
+use tower_recourse::{
+    BreakerConfig, BreakerLayer, Circuit,
+    breaker::{Mode, OpenDuration, TripRule},
+};
+use tower_recourse_defer::{JobState, Queue, worker::JobEvent};
+
+use crate::fixture::{Log, new_queue, put, run_for, secs, status, upstream, worker};
+
+#[tokio::test(start_paused = true)]
+async fn an_open_circuit_postpones_jobs_without_attempts() {
+    let (queue, log) = (new_queue().await, Log::new());
+    for number in 0..20 {
+        put(&queue, &format!("{number:02}"), 0, Duration::ZERO).await;
+    }
+    let is_up = Arc::new(AtomicBool::new(false));
+    let config =
+        BreakerConfig::default().open_when(TripRule::consecutive(2).unwrap()).open_for(OpenDuration::fixed(secs(100)));
+    let (calls, up) = (log.clone(), Arc::clone(&is_up));
+    let inner = upstream(move |name| {
+        calls.write(name);
+        let is_up = up.load(Ordering::Relaxed);
+        async move { if is_up { Ok(()) } else { Err(io::Error::other("down")) } }
+    });
+    let stack = ServiceBuilder::new().layer(BreakerLayer::new(config).keep_error()).service(inner);
+    let postponed = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&postponed);
+    let worker = worker(&queue, BoxCloneSyncService::new(stack)).concurrency(1).unwrap().observe(move |event| {
+        if let JobEvent::Postponed { .. } = event {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    let running = tokio::spawn(run_for(worker, secs(400)));
+    tokio::time::sleep(secs(50)).await;
+    assert_eq!(log.lines().len(), 2, "two calls opened the circuit: {:?}", log.lines());
+    assert!(postponed.load(Ordering::Relaxed) <= 3, "the worker doesn't spin: {postponed:?}");
+    let counts = queue.counts().await.unwrap();
+    assert_eq!((counts.waiting, counts.dead), (20, 0));
+    is_up.store(true, Ordering::Relaxed);
+    running.await.unwrap();
+    assert_eq!(queue.counts().await.unwrap().done, 20);
+    let calls = log.lines();
+    assert!(calls[2].starts_with("10"), "the first call after the open time: {calls:?}");
+    // Rejections used no attempts.
+    let mut attempts = 0;
+    for number in 0..20 {
+        attempts += status(&queue, &format!("{number:02}")).await.attempts;
+    }
+    assert_eq!(attempts, 22);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_open_circuit_of_many_delays_only_its_jobs() {
+    let queue = new_queue().await;
+    for name in ["open-1", "ok-1", "open-2", "ok-2", "open-3", "ok-3", "ok-4"] {
+        put(&queue, name, 0, Duration::ZERO).await;
+    }
+    let circuit = Circuit::new(BreakerConfig::default());
+    circuit.force_open();
+    let open = circuit.clone();
+    let stack = upstream(move |name| {
+        let open = open.clone();
+        async move {
+            match name.starts_with("open") {
+                true => open.call(async || Ok::<_, io::Error>(())).await.map_err(|error| error.flatten()),
+                false => Ok(()),
+            }
+        }
+    });
+    let worker = worker(&queue, stack).concurrency(2).unwrap();
+    let running = tokio::spawn(run_for(worker, secs(200)));
+    tokio::time::sleep(secs(70)).await;
+    let counts = queue.counts().await.unwrap();
+    assert_eq!((counts.done, counts.waiting), (4, 3));
+    assert_eq!(status(&queue, "open-1").await.attempts, 0);
+    // Someone closes the circuit. The jobs notice it within a minute.
+    circuit.set_mode(Mode::Auto);
+    running.await.unwrap();
+    assert_eq!(queue.counts().await.unwrap().done, 7);
+    assert_eq!(status(&queue, "open-1").await.state, JobState::Done);
+}
