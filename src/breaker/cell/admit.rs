@@ -65,7 +65,8 @@ impl StateCell {
                     if self.try_step(before, word, next, context, times) {
                         if next.generation != word.generation && word.phase == Phase::Open {
                             let counts = Counts::default();
-                            changed(Transition { word: next, counts, open_for: 0, failing_since });
+                            let from = word.state();
+                            changed(Transition { from, word: next, counts, open_for: 0, failing_since });
                         }
                         return Ok(next.generation);
                     }

@@ -3,6 +3,7 @@
 use super::failing_since::FailingSince;
 use crate::breaker::{
     group::CircuitGroup,
+    state::State,
     transition::{ProbePolicy, Rules, StateWord},
     window::{Counts, WindowState},
 };
@@ -32,6 +33,8 @@ pub(crate) struct TransitionContext<'a> {
 /// A change of the state, and the counts that led to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Transition {
+    /// The state before the change.
+    pub(crate) from: State,
     pub(crate) word: StateWord,
     pub(crate) counts: Counts,
     /// The open time in microseconds, if the circuit opened. `u64::MAX`: until it is closed by

@@ -113,7 +113,8 @@ impl StateCell {
                 let open_for = times.open_for;
                 return match next {
                     next if next.generation != generation => {
-                        EndEffect::Transitioned(Transition { word: next, counts, open_for, failing_since })
+                        let from = word.state();
+                        EndEffect::Transitioned(Transition { from, word: next, counts, open_for, failing_since })
                     }
                     next if next.streak != word.streak => EndEffect::WouldOpen(counts),
                     _ => EndEffect::Unchanged,

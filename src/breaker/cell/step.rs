@@ -79,7 +79,7 @@ impl StateCell {
         let failing_since = self.failing_since_at(word, times);
         let stepped = self.try_step(before, word, next, context, times);
         let open_for = times.open_for;
-        let transition = Transition { word: next, counts, open_for, failing_since };
+        let transition = Transition { from: word.state(), word: next, counts, open_for, failing_since };
         (stepped && next.generation != word.generation).then_some(transition)
     }
 

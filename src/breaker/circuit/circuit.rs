@@ -152,7 +152,7 @@ impl<C> Circuit<C> {
             tenant.update_group(&settings, true, transition.word);
         }
         for &transition in &changes {
-            tenant.totals.transitions.add();
+            tenant.totals.transitions.add(transition.from, transition.word.state());
             tenant.emit_transition(&settings, transition, None);
         }
         let mut permit = permit.map_err(|packed| self.rejection(&settings, packed))?;

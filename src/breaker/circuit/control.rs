@@ -152,9 +152,10 @@ impl<C> Circuit<C> {
     fn emit_change(&self, before: StateWord, after: StateWord, failing_since: Option<FailingSince>) {
         let tenant = &*self.tenant;
         if before.state() != after.state() {
-            tenant.totals.transitions.add();
+            tenant.totals.transitions.add(before.state(), after.state());
             let failing_since = failing_since.filter(|_| after.mode != Mode::ForcedOpen);
-            let transition = Transition { word: after, counts: Counts::default(), open_for: u64::MAX, failing_since };
+            let (from, counts) = (before.state(), Counts::default());
+            let transition = Transition { from, word: after, counts, open_for: u64::MAX, failing_since };
             tenant.emit_transition(&tenant.settings.load(), transition, None);
         }
     }
@@ -171,7 +172,7 @@ impl<C> Circuit<C> {
         {
             // Timers change only circuits that count as open.
             tenant.update_group(&settings, true, transition.word);
-            tenant.totals.transitions.add();
+            tenant.totals.transitions.add(transition.from, transition.word.state());
             tenant.emit_transition(&settings, transition, None);
         }
     }

@@ -101,7 +101,7 @@ impl<C> Circuit<C> {
         tenant.update_group(&settings, before.counts_as_open(), after);
         let name = tenant.name(&settings);
         if before.state() != after.state() {
-            tenant.totals.transitions.add();
+            tenant.totals.transitions.add(before.state(), after.state());
             match after.phase {
                 // The time comes from the snapshot, not from the present settings.
                 Phase::Open if after.mode == Mode::Auto => settings.observers.emit(Event::CircuitOpened {
@@ -117,8 +117,8 @@ impl<C> Circuit<C> {
                 }),
                 _ => {
                     let failing_since = tenant.core.cell.failing_since_of(after);
-                    let counts = Counts::default();
-                    let transition = Transition { word: after, counts, open_for: u64::MAX, failing_since };
+                    let (from, counts) = (before.state(), Counts::default());
+                    let transition = Transition { from, word: after, counts, open_for: u64::MAX, failing_since };
                     tenant.emit_transition(&settings, transition, None);
                 }
             }

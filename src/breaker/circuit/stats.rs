@@ -97,7 +97,7 @@ impl CircuitStats {
             total_dropped: totals.dropped.get(),
             total_admitted: counted(totals.admitted.get()),
             total_rejected: totals.rejected.get(),
-            transitions: totals.transitions.get(),
+            transitions: totals.transitions.total(),
         }
     }
 }

@@ -21,7 +21,7 @@ impl Tenant {
         if settings.observers.is_empty() {
             return;
         }
-        let Transition { word, counts, open_for, failing_since } = transition;
+        let Transition { from: _, word, counts, open_for, failing_since } = transition;
         let name = self.name(settings);
         let (calls, failures) = counted(counts);
         let failing_for = self.failing_for(settings, failing_since);

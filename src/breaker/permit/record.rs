@@ -77,7 +77,7 @@ impl Permit {
             // A circuit that has opened took its slot before. Any other change is that of a circuit
             // that counts as open.
             tenant.update_group(&settings, true, transition.word);
-            tenant.totals.transitions.add();
+            tenant.totals.transitions.add(transition.from, transition.word.state());
         }
         if settings.observers.is_empty() {
             return;
