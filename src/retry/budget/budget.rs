@@ -53,6 +53,11 @@ pub trait Budget: Send + Sync + fmt::Debug + 'static {
     /// The budget's balance and counts.
     fn stats(&self) -> BudgetStats;
 
+    /// The highest possible [`balance`](Self::balance). `None` if it isn't known. Metrics show it.
+    fn capacity(&self) -> Option<u64> {
+        None
+    }
+
     /// How many more attempts the budget could pay now.
     fn balance(&self) -> u64 {
         self.stats().balance

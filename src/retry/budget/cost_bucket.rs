@@ -153,4 +153,9 @@ impl Budget for CostBucket {
     fn stats(&self) -> BudgetStats {
         self.counts.stats(self.tokens.amount() / self.cost_of(FailureKind::Transient))
     }
+
+    /// The number of retries of transient failures that a full bucket pays for.
+    fn capacity(&self) -> Option<u64> {
+        Some(self.tokens.capacity() / self.cost_of(FailureKind::Transient))
+    }
 }

@@ -48,6 +48,11 @@ impl Reserve {
         let _ = self.used_until.fetch_update(Ordering::Relaxed, Ordering::Relaxed, earlier);
     }
 
+    /// The number of retries in a full reserve.
+    pub(super) fn most(&self) -> u64 {
+        self.each.map_or(0, |each| self.burst / each)
+    }
+
     pub(super) fn left(&self, now: u64) -> u64 {
         let Some(each) = self.each else { return 0 };
         let used = self.used_until.load(Ordering::Relaxed).saturating_sub(now);

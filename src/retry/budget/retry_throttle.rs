@@ -119,4 +119,9 @@ impl Budget for RetryThrottle {
         let above = self.level.amount().saturating_sub(self.threshold());
         self.counts.stats(above.saturating_sub(1) / WHOLE)
     }
+
+    /// The number of failures after which a full bucket refuses the next retry.
+    fn capacity(&self) -> Option<u64> {
+        Some(self.level.capacity().saturating_sub(self.threshold()).saturating_sub(1) / WHOLE)
+    }
 }

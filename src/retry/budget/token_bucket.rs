@@ -216,4 +216,9 @@ impl Budget for TokenBucket {
         let deposited = self.deposits.amount(|| self.now());
         self.counts.stats(deposited + self.reserve.left(self.now()))
     }
+
+    /// The [capacity](TokenBucket::capacity) and the reserve.
+    fn capacity(&self) -> Option<u64> {
+        Some(u64::from(self.capacity) + self.reserve.most())
+    }
 }
