@@ -73,6 +73,7 @@
 //! | `text` | [`classify::ErrorMessages`](classify), which classifies errors by their text |
 //! | `store` | state that survives the process |
 //! | `audit` | an audit log |
+//! | `metrics` | counters, gauges and histograms, for Prometheus and others |
 //! | `http` | statuses, `Retry-After`, bodies that can be resent |
 //! | `axum` | axum's bodies can be resent |
 //! | `grpc` | statuses in trailers, pushback, service configs |
@@ -203,7 +204,11 @@ pub mod integrations;
 #[cfg(all(any(doc, doctest), feature = "axum", feature = "grpc", feature = "keyed", feature = "fallback"))]
 pub mod operating;
 
-// Access to the environment: time, observers, storage, atomics.
+// Access to the environment: time, observers, metrics, storage, atomics.
+// Each layer uses a part of the module.
+#[cfg(feature = "metrics")]
+#[cfg_attr(not(all(feature = "retry", feature = "keyed", feature = "fallback")), allow(dead_code))]
+pub mod metrics;
 pub mod observe;
 #[cfg(feature = "store")]
 pub mod store;

@@ -245,6 +245,8 @@ impl<S, B: Clone, C: Clone, Merge: Clone> Layer<S> for FallbackLayer<B, C, Merge
 
     fn layer(&self, primary: S) -> Self::Service {
         let Self { backup, classifier, merge, reporter } = self;
+        #[cfg(feature = "metrics")]
+        reporter.enter_registry();
         Fallback::new(primary, backup.clone(), classifier.clone(), merge.clone(), Arc::clone(reporter))
     }
 }

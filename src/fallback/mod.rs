@@ -155,6 +155,8 @@ pub mod future;
 pub mod last_good;
 mod layer;
 mod register;
+#[cfg(feature = "metrics")]
+mod registry_entry;
 mod reporter;
 mod service;
 mod shared_backup;

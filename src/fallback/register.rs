@@ -15,3 +15,13 @@ impl<B, C, Merge> FallbackLayer<B, C, Merge> {
         self
     }
 }
+
+#[cfg(feature = "metrics")]
+impl super::reporter::Reporter {
+    /// Adds the name to the registry, for as long as this reporter exists.
+    pub(super) fn enter_registry(&self) {
+        if let Some(registry) = &self.registry {
+            self.entry.enter(registry, &self.name);
+        }
+    }
+}

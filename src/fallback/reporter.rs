@@ -14,11 +14,20 @@ pub(super) struct Reporter {
     pub(super) name: Name,
     pub(super) observers: Observers,
     pub(super) registry: Option<Registry>,
+    /// Keeps the entry in the registry.
+    #[cfg(feature = "metrics")]
+    pub(super) entry: super::registry_entry::RegistryEntry,
 }
 
 impl Default for Reporter {
     fn default() -> Self {
-        Self { name: Name::literal("fallback"), observers: Observers::default(), registry: None }
+        Self {
+            name: Name::literal("fallback"),
+            observers: Observers::default(),
+            registry: None,
+            #[cfg(feature = "metrics")]
+            entry: Default::default(),
+        }
     }
 }
 

@@ -29,8 +29,8 @@
 //! | registered by `register` of | the registry lists | its observers receive |
 //! |---|---|---|
 //! | `RetryConfig` | the budget and the quota, from `RetryLayer::new` on | the events of the retry |
-//! | `BreakerConfig` | each circuit that is made from it, also those of a keyed breaker | the events of the circuits |
-//! | `FallbackLayer` | nothing | the events of the fallback |
+//! | `BreakerConfig` | each circuit that is made from it, and each keyed breaker with its circuits | the events of the circuits |
+//! | `FallbackLayer` | nothing; metrics contain its name | the events of the fallback |
 //! | `Circuit` | the circuit | nothing |
 //!
 //! A policy that isn't a `RetryConfig` alone, such as a gRPC service config, isn't listed; its
@@ -93,12 +93,18 @@
 //! the registered layers. `without_observers` on a config removes the registry's observer, too, if
 //! it is called after `register`.
 
+#[cfg(all(feature = "metrics", feature = "breaker"))]
+mod circuit_counts;
 #[cfg(feature = "breaker")]
 mod health;
 #[cfg(feature = "breaker")]
 mod json;
+#[cfg(feature = "metrics")]
+mod publish;
 #[expect(clippy::module_inception, reason = "the module is named after its main type")]
 mod registry;
+#[cfg(feature = "metrics")]
+mod series;
 mod sources;
 mod status;
 
@@ -107,10 +113,18 @@ pub use health::Health;
 pub use registry::Registry;
 #[cfg(feature = "breaker")]
 pub use status::CircuitStatus;
+#[cfg(feature = "keyed")]
+pub use status::KeyedStatus;
 #[cfg(feature = "retry")]
 pub use status::{BudgetStatus, QuotaStatus};
 
 // Each layer uses a part of the module.
+#[cfg(all(feature = "metrics", feature = "breaker"))]
+pub(crate) use circuit_counts::CircuitCounts;
+#[cfg(feature = "breaker")]
+pub(crate) use status::CircuitReading;
+#[cfg(feature = "retry")]
+pub(crate) use status::{BudgetReading, SourceId};
 #[cfg_attr(not(all(feature = "retry", feature = "keyed")), allow(unused_imports))]
 pub(crate) use {
     sources::{Source, Sources},

@@ -21,17 +21,19 @@ use crate::observe::{LogSource, TracingObserver};
 /// A clone is a handle to the same registry.
 #[derive(Clone, Default)]
 pub struct Registry {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 #[derive(Default)]
-struct Shared {
+pub(super) struct Shared {
     sources: Sources,
     observers: RwLock<Arc<[Arc<dyn Observer>]>>,
     #[cfg(feature = "tracing")]
     log: RwLock<Option<TracingObserver>>,
     #[cfg(feature = "breaker")]
     critical: RwLock<Vec<crate::Name>>,
+    #[cfg(feature = "metrics")]
+    pub(super) publisher: super::series::Publisher,
 }
 
 impl Registry {
@@ -68,23 +70,27 @@ impl Registry {
     /// circuits.
     #[cfg(feature = "breaker")]
     pub fn circuits(&self) -> Vec<super::CircuitStatus> {
-        self.read().circuits
+        self.read().circuits.into_iter().map(|circuit| circuit.status).collect()
+    }
+
+    /// Returns the registered keyed breakers that exist.
+    #[cfg(feature = "keyed")]
+    pub fn keyed_breakers(&self) -> Vec<super::KeyedStatus> {
+        self.read().keyed
     }
 
     /// Returns the budgets of all registered retries that exist. A budget that several retries
     /// share is reported once.
     #[cfg(feature = "retry")]
     pub fn budgets(&self) -> Vec<super::BudgetStatus> {
-        let mut seen = std::collections::HashSet::new();
-        self.read().budgets.into_iter().filter(|budget| seen.insert(budget.address)).collect()
+        self.read().take_budgets().map(|budget| budget.status).collect()
     }
 
     /// Returns the quotas of all registered retries that exist. A quota that several retries share
     /// is reported once.
     #[cfg(feature = "retry")]
     pub fn quotas(&self) -> Vec<super::QuotaStatus> {
-        let mut seen = std::collections::HashSet::new();
-        self.read().quotas.into_iter().filter(|quota| seen.insert(quota.address)).collect()
+        self.read().take_quotas().collect()
     }
 
     /// Lets [`health`](Self::health) report that the service isn't ready while a circuit of this
@@ -130,7 +136,7 @@ impl Registry {
     }
 
     #[cfg_attr(not(any(feature = "retry", feature = "breaker")), allow(dead_code))]
-    fn read(&self) -> Readings {
+    pub(super) fn read(&self) -> Readings {
         let mut readings = Readings::default();
         self.shared.sources.read_all(&mut readings);
         readings

@@ -2,8 +2,17 @@
 
 #[cfg(feature = "breaker")]
 use std::time::Duration;
+#[cfg(feature = "retry")]
+use std::{
+    collections::HashSet,
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
-#[cfg(any(feature = "breaker", feature = "retry"))]
+#[cfg(all(feature = "breaker", feature = "metrics"))]
+use super::circuit_counts::CircuitCounts;
+#[cfg(any(feature = "breaker", feature = "retry", feature = "metrics"))]
 use crate::Name;
 #[cfg(feature = "breaker")]
 use crate::breaker::{Mode, State};
@@ -12,11 +21,56 @@ use crate::breaker::{Mode, State};
 #[derive(Debug, Default)]
 pub(crate) struct Readings {
     #[cfg(feature = "breaker")]
-    pub(crate) circuits: Vec<CircuitStatus>,
+    pub(crate) circuits: Vec<CircuitReading>,
+    #[cfg(feature = "keyed")]
+    pub(crate) keyed: Vec<KeyedStatus>,
     #[cfg(feature = "retry")]
-    pub(crate) budgets: Vec<BudgetStatus>,
+    pub(crate) budgets: Vec<BudgetReading>,
     #[cfg(feature = "retry")]
     pub(crate) quotas: Vec<QuotaStatus>,
+    /// The names of the retries and their limits of retries.
+    #[cfg(all(feature = "retry", feature = "metrics"))]
+    pub(crate) retries: Vec<(Name, u32)>,
+    /// The names of the fallbacks.
+    #[cfg(all(feature = "fallback", feature = "metrics"))]
+    pub(crate) fallbacks: Vec<Name>,
+}
+
+#[cfg(feature = "retry")]
+impl Readings {
+    /// The budgets. One that several retries share is included once.
+    pub(super) fn take_budgets(&mut self) -> impl Iterator<Item = BudgetReading> + use<> {
+        let mut seen = HashSet::new();
+        std::mem::take(&mut self.budgets).into_iter().filter(move |budget| seen.insert(budget.id.address))
+    }
+
+    /// The quotas. One that several retries share is included once.
+    pub(super) fn take_quotas(&mut self) -> impl Iterator<Item = QuotaStatus> + use<> {
+        let mut seen = HashSet::new();
+        std::mem::take(&mut self.quotas).into_iter().filter(move |quota| seen.insert(quota.address))
+    }
+}
+
+/// A circuit's status, and what only metrics show of it.
+#[cfg(feature = "breaker")]
+#[derive(Debug)]
+pub(crate) struct CircuitReading {
+    pub(crate) status: CircuitStatus,
+    /// The name of the breaker. It differs from the circuit's name if circuits have a key.
+    #[cfg(feature = "metrics")]
+    pub(crate) breaker: Name,
+    /// Identifies the circuit. No other circuit gets the same number.
+    #[cfg(feature = "metrics")]
+    pub(crate) id: (usize, u32),
+    #[cfg(feature = "metrics")]
+    pub(crate) counts: CircuitCounts,
+    /// Whether successes are counted.
+    #[cfg(feature = "metrics")]
+    pub(crate) counts_successes: bool,
+    /// The calls in the window, the failures among them, the calls that are counted as slow or
+    /// fast, and the slow ones among them.
+    #[cfg(feature = "metrics")]
+    pub(crate) window: [u64; 4],
 }
 
 /// The state and the counts of a registered circuit.
@@ -55,6 +109,23 @@ pub struct CircuitStatus {
     pub transitions: u64,
 }
 
+/// The number of circuits of a registered keyed breaker, and its evictions.
+#[cfg(feature = "keyed")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeyedStatus {
+    /// The breaker's name.
+    pub name: Name,
+    /// The number of stored circuits, which is the number of known keys.
+    pub circuits: usize,
+    /// How many circuits are open.
+    pub open: usize,
+    /// The largest number of stored circuits.
+    pub capacity: usize,
+    /// How many circuits were evicted to make room for new keys.
+    pub evictions: u64,
+}
+
 /// The balance and the counts of a registered retry's budget.
 #[cfg(feature = "retry")]
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,12 +136,59 @@ pub struct BudgetStatus {
     pub name: Name,
     /// How many more attempts the budget could pay now.
     pub balance: u64,
+    /// The highest possible balance. `None` if the budget reports none.
+    pub capacity: Option<u64>,
     /// How many attempts it has paid for.
     pub granted: u64,
     /// How many attempts it has refused to pay.
     pub refused: u64,
-    /// Identifies the budget.
-    pub(crate) address: usize,
+}
+
+/// A budget's status, and which budget it is.
+#[cfg(feature = "retry")]
+#[derive(Debug)]
+pub(crate) struct BudgetReading {
+    pub(crate) status: BudgetStatus,
+    pub(crate) id: SourceId,
+}
+
+/// Identifies a value by its address. It holds a weak reference to the value, so that no other
+/// value gets the address.
+#[cfg(feature = "retry")]
+pub(crate) struct SourceId {
+    address: usize,
+    _memory: Box<dyn Send + Sync>,
+}
+
+#[cfg(feature = "retry")]
+impl SourceId {
+    pub(crate) fn of<T: ?Sized + Send + Sync + 'static>(value: &Arc<T>) -> Self {
+        Self { address: Arc::as_ptr(value).cast::<()>() as usize, _memory: Box::new(Arc::downgrade(value)) }
+    }
+}
+
+#[cfg(feature = "retry")]
+impl PartialEq for SourceId {
+    fn eq(&self, other: &Self) -> bool {
+        self.address == other.address
+    }
+}
+
+#[cfg(feature = "retry")]
+impl Eq for SourceId {}
+
+#[cfg(feature = "retry")]
+impl Hash for SourceId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.address.hash(state);
+    }
+}
+
+#[cfg(feature = "retry")]
+impl fmt::Debug for SourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}", self.address)
+    }
 }
 
 /// The counts of a registered retry's quota.

@@ -66,8 +66,14 @@ fn each_circuit_of_a_keyed_breaker_is_listed() {
     let layer = BreakerLayer::keyed(config("layer", &registry), |key: &u32| *key);
     layer.circuits().get(&7).force_open();
     assert_eq!(registry.health().open, 1);
+    let mut breakers = registry.keyed_breakers();
+    breakers.sort_by_key(|breaker| breaker.capacity);
+    let [first, second] = &breakers[..] else { panic!("two keyed breakers") };
+    assert_eq!((first.name.as_str(), first.circuits, first.open), ("tenants", 100, 0));
+    assert_eq!((first.capacity, first.evictions), (100, 99_900));
+    assert_eq!((second.name.as_str(), second.circuits, second.open, second.capacity), ("layer", 1, 1, 10_000));
     drop((circuits, layer));
-    assert!(registry.circuits().is_empty());
+    assert!(registry.circuits().is_empty() && registry.keyed_breakers().is_empty());
 }
 
 #[test]
@@ -114,6 +120,7 @@ async fn retries_and_fallbacks_are_registered() {
     let (budgets, quotas) = (registry.budgets(), registry.quotas());
     assert_eq!(budgets.len(), 1);
     assert_eq!((budgets[0].name.as_str(), budgets[0].granted), ("reads", 2));
+    assert_eq!(budgets[0].capacity, Some(110));
     assert_eq!(quotas.len(), 1);
     assert_eq!((quotas[0].retries, quotas[0].keys), (2, 1));
     // Two retries, the end of the retry, and the call of the backup.

@@ -27,6 +27,7 @@ pub(crate) const ROOMS: &[Room] = &[
     Room { name: "call context", modules: &["boundary", "call_context"], imports: These(&["nouns", "building blocks"]) },
     Room { name: "files", modules: &["background_log", "private_file"], imports: These(&["text"]) },
     Room { name: "events", modules: &["observe"], imports: These(&["text", "time", "nouns", "files"]) },
+    Room { name: "metrics", modules: &["metrics"], imports: These(&["text", "nouns", "events"]) },
     Room { name: "state files", modules: &["store"], imports: These(&["text", "time", "nouns", "files", "events"]) },
     Room { name: "rejections", modules: &["breaker/rejection", "breaker/state"], imports: These(&["nouns", "call context"]) },
     Room { name: "client errors", modules: &["reqwest_error"], imports: These(&["nouns", "rejections"]) },
@@ -37,7 +38,7 @@ pub(crate) const ROOMS: &[Room] = &[
     },
     Room { name: "reports", modules: &["report"], imports: These(&["text", "nouns", "building blocks", "call context", "classifiers"]) },
     Room { name: "spans", modules: &["spans"], imports: These(&["text", "nouns", "building blocks", "call context", "events", "classifiers"]) },
-    Room { name: "registry", modules: &["registry"], imports: These(&["text", "nouns", "events", "rejections"]) },
+    Room { name: "registry", modules: &["registry"], imports: These(&["text", "nouns", "events", "metrics", "rejections"]) },
     Room { name: "breaker: generations", modules: &["breaker/generation", "breaker/micros"], imports: These(&["building blocks"]) },
     Room { name: "breaker: groups", modules: &["breaker/group"], imports: These(&["nouns", "building blocks"]) },
     Room {

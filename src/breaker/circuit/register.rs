@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{circuit::Circuit, handle::NoClassifier, stats::CircuitStats};
 use crate::{
     breaker::core::Tenant,
-    registry::{CircuitStatus, Readings, Registry, Source},
+    registry::{CircuitReading, CircuitStatus, Readings, Registry, Source},
 };
 
 impl<C> Circuit<C> {
@@ -13,6 +13,8 @@ impl<C> Circuit<C> {
     /// receive its events: for these, register its config.
     pub fn register(&self, registry: &Registry) {
         registry.insert(Arc::downgrade(&self.tenant) as _);
+        #[cfg(feature = "metrics")]
+        self.tenant.keep_counts_in(registry);
     }
 }
 
@@ -20,8 +22,9 @@ impl Source for Tenant {
     fn read(self: Arc<Self>, to: &mut Readings) {
         let circuit = Circuit { tenant: self, classifier: NoClassifier };
         let snapshot = circuit.snapshot();
-        let stats = CircuitStats::of(&circuit.tenant, &circuit.tenant.settings.load(), None);
-        to.circuits.push(CircuitStatus {
+        let settings = circuit.tenant.settings.load();
+        let stats = CircuitStats::of(&circuit.tenant, &settings, None);
+        let status = CircuitStatus {
             name: stats.name,
             state: snapshot.state,
             mode: snapshot.mode,
@@ -35,6 +38,19 @@ impl Source for Tenant {
             cancelled: stats.total_dropped,
             rejections: stats.total_rejected,
             transitions: stats.transitions,
+        };
+        to.circuits.push(CircuitReading {
+            status,
+            #[cfg(feature = "metrics")]
+            breaker: settings.name.clone(),
+            #[cfg(feature = "metrics")]
+            id: circuit.tenant.id(),
+            #[cfg(feature = "metrics")]
+            counts: circuit.tenant.counts(),
+            #[cfg(feature = "metrics")]
+            counts_successes: settings.count_all_calls,
+            #[cfg(feature = "metrics")]
+            window: [stats.window.calls, stats.window.failures, stats.window.timed, stats.window.slow].map(u64::from),
         });
     }
 }

@@ -26,6 +26,8 @@ mod fast_path;
 mod free_list;
 mod tenant_clock;
 mod tenant_context;
+#[cfg(feature = "metrics")]
+mod tenant_counts;
 mod tenant_lifecycle;
 #[cfg(all(test, not(recourse_loom)))]
 mod tests;

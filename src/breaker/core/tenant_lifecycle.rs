@@ -14,6 +14,10 @@ use crate::{
     time::{SetBack, micros_since_base},
 };
 
+/// One reconfiguration at a time, for all circuits. Otherwise a circuit could end up with the
+/// settings of one reconfiguration and the window of another.
+pub(super) static RECONFIGURING: Mutex<()> = Mutex::new(());
+
 impl Tenant {
     /// Takes a free core, or allocates one. This locks the list of free cores; a call never locks
     /// it.
@@ -53,9 +57,6 @@ impl Tenant {
     /// Replaces the settings. The clock stays, because stored times are relative to it. The group
     /// stays, because the circuit may count as open in it.
     pub(crate) fn reconfigure(&self, mut settings: Arc<Settings>) {
-        // One reconfiguration at a time, for all circuits. Otherwise a circuit could end up with
-        // the settings of one reconfiguration and the window of another.
-        static RECONFIGURING: Mutex<()> = Mutex::new(());
         {
             let (kept, settings) = (self.settings.load(), Arc::make_mut(&mut settings));
             (settings.clock, settings.group) = (kept.clock.clone(), kept.group.clone());
@@ -108,6 +109,8 @@ impl Tenant {
 
 impl Drop for Tenant {
     fn drop(&mut self) {
+        #[cfg(feature = "metrics")]
+        self.leave_counts();
         self.core.tenant.store(Weak::new());
         let (before, after) = self.core.cell.update(|word| word.in_mode(Mode::Auto));
         let settings = self.settings.load();

@@ -2,7 +2,7 @@
 
 use std::{cell::OnceCell, fmt, hash::Hash, sync::Arc};
 
-use super::table::Table;
+use super::{register::KeyedSource, table::Table};
 use crate::{
     InvalidConfig, Name,
     breaker::{
@@ -13,7 +13,6 @@ use crate::{
         state::State,
     },
     classify::ErrorClassifier,
-    registry::Sources,
     sanitize,
     time::Instant,
 };
@@ -29,6 +28,16 @@ struct Shared<Key> {
     settings: Arc<Settings>,
     circuits: Table<Key, Arc<Tenant>>,
     name: fn(&Settings, &Key) -> Option<Name>,
+    /// Keeps the entry in the registry.
+    _source: Option<Arc<KeyedSource>>,
+}
+
+impl<Key: Hash + Eq + Clone> Shared<Key> {
+    fn new(mut settings: Arc<Settings>, keys: usize, name: fn(&Settings, &Key) -> Option<Name>) -> Arc<Self> {
+        let circuits = Table::new(keys);
+        let source = KeyedSource::enter(&mut settings, keys, circuits.evictions_counter());
+        Arc::new(Self { settings, circuits, name, _source: source })
+    }
 }
 
 impl<Key, C> CircuitRegistry<Key, C>
@@ -55,15 +64,7 @@ where
     }
 
     fn sized(config: BreakerConfig<C>, keys: usize, name: fn(&Settings, &Key) -> Option<Name>) -> Self {
-        let mut settings = config.settings;
-        if let Some(registry) = settings.registry.clone() {
-            // The registry doesn't need the type of the keys.
-            let siblings = Arc::new(Sources::default());
-            registry.insert(Arc::downgrade(&siblings) as _);
-            Arc::make_mut(&mut settings).siblings = Some(siblings);
-        }
-        let shared = Shared { settings, circuits: Table::new(keys), name };
-        Self { shared: Arc::new(shared), classifier: config.classifier }
+        Self { shared: Shared::new(config.settings, keys, name), classifier: config.classifier }
     }
 
     /// Names each circuit `name/key` in events and rejections. By default, all circuits have the
@@ -80,9 +81,8 @@ where
             let name = sanitize::cut_name(format_args!("{}/{key}", settings.name.as_str()));
             Some(Name::from(name).with_labels_of(&settings.name).with_key(key))
         };
-        let circuits = Table::new(self.shared.circuits.capacity());
-        let shared = Shared { settings: Arc::clone(&self.shared.settings), circuits, name };
-        Self { shared: Arc::new(shared), classifier: self.classifier }
+        let shared = Shared::new(Arc::clone(&self.shared.settings), self.capacity(), name);
+        Self { shared, classifier: self.classifier }
     }
 
     /// Returns the circuit of a key, or makes a new one. If the registry is full and no other
@@ -168,7 +168,7 @@ where
     }
 
     pub(super) fn tenant(&self, key: &Key) -> Arc<Tenant> {
-        let Shared { settings, circuits, name } = &*self.shared;
+        let Shared { settings, circuits, name, .. } = &*self.shared;
         if let Some(tenant) = circuits.get(key) {
             return tenant;
         }

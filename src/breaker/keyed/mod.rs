@@ -66,6 +66,7 @@
 
 mod circuits;
 mod layer;
+mod register;
 mod service;
 mod table;
 

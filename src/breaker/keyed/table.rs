@@ -50,7 +50,7 @@ pub(super) struct Table<K, V> {
     /// The bucket at which the next search starts.
     hand: AtomicUsize,
     /// The entries that were evicted to make room for another.
-    evictions: AtomicU64,
+    evictions: Arc<AtomicU64>,
 }
 
 type Bucket<K, V> = ArcSwapOption<Box<[Arc<Entry<K, V>>]>>;
@@ -87,6 +87,11 @@ impl<K, V> Table<K, V> {
         self.evictions.load(Ordering::Relaxed)
     }
 
+    /// The counter behind [`evictions`](Self::evictions). Its type doesn't contain the key's.
+    pub(super) fn evictions_counter(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.evictions)
+    }
+
     /// Removes an entry from its bucket. Returns whether it was there.
     fn take_out(&self, bucket: &Bucket<K, V>, entry: &Arc<Entry<K, V>>) -> bool {
         loop {
@@ -115,7 +120,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Table<K, V> {
             capacity,
             len: AtomicIsize::new(0),
             hand: AtomicUsize::new(0),
-            evictions: AtomicU64::new(0),
+            evictions: Arc::default(),
         }
     }
 

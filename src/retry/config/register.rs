@@ -23,7 +23,7 @@ impl Settings {
     /// Adds the budget and the quota to the registry, for as long as these settings exist.
     pub(in crate::retry) fn enter_registry(&mut self) {
         let Some(registry) = &self.registry else { return };
-        let source = Arc::new(RetrySource::new(&self.name, self.budget.as_ref(), self.quota.as_ref()));
+        let source = Arc::new(RetrySource::new(&self.name, self.retries, self.budget.as_ref(), self.quota.as_ref()));
         registry.insert(Arc::downgrade(&source) as _);
         self.source = Some(source);
     }

@@ -1,0 +1,120 @@
+//! What was published, so that no series is left with an old value.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::by_name::ByName;
+#[cfg(any(feature = "retry", feature = "fallback"))]
+use super::known_series;
+#[cfg(feature = "retry")]
+use super::{budgets::BudgetGroup, quotas::QuotaGroup};
+#[cfg(feature = "breaker")]
+use super::{
+    circuit_group::{CircuitGroup, MostKeys},
+    retired::Retired,
+};
+use crate::{
+    metrics::{Sample, labels_of},
+    registry::status::Readings,
+};
+
+/// Turns readings into values of series.
+#[derive(Debug, Default)]
+pub(in crate::registry) struct Publisher {
+    #[cfg(feature = "breaker")]
+    pub(in crate::registry) retired: Retired,
+    published: Mutex<Published>,
+}
+
+#[derive(Debug, Default)]
+struct Published {
+    #[cfg(feature = "breaker")]
+    most_keys: MostKeys,
+    #[cfg(feature = "breaker")]
+    circuits: ByName<CircuitGroup>,
+    #[cfg(feature = "keyed")]
+    keyed: ByName<super::keyed::KeyedGroup>,
+    #[cfg(feature = "retry")]
+    budgets: ByName<BudgetGroup>,
+    #[cfg(feature = "retry")]
+    quotas: ByName<QuotaGroup>,
+}
+
+impl Publisher {
+    /// Reads the sources, and returns the values of all series.
+    pub(in crate::registry) fn round(&self, read: impl FnOnce() -> Readings) -> Vec<Sample> {
+        // Before the sources are read. A circuit that is dropped in between is then missing until
+        // the next round, instead of being counted twice.
+        #[cfg(feature = "breaker")]
+        let retired = self.retired.take();
+        // Without the lock, because a source may call user code.
+        let readings = read();
+        let mut samples = Vec::new();
+        let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        #[cfg(feature = "breaker")]
+        for (labels, counted) in retired {
+            #[cfg(feature = "keyed")]
+            if counted.evictions > 0 {
+                published.keyed.of(labels.clone()).retire(counted.evictions);
+            }
+            published.circuits.of(labels).retire(counted.circuits);
+        }
+        published.read(readings, &mut samples);
+        published.end_round(&mut samples);
+        samples
+    }
+
+    #[cfg(feature = "breaker")]
+    pub(in crate::registry) fn set_most_keys(&self, keys: usize) {
+        self.published.lock().unwrap_or_else(PoisonError::into_inner).most_keys = MostKeys(keys);
+    }
+}
+
+// Each layer uses a part of these functions.
+#[cfg_attr(
+    not(all(feature = "retry", feature = "keyed", feature = "fallback")),
+    allow(unused_mut, unused_variables, clippy::ptr_arg)
+)]
+impl Published {
+    fn read(&mut self, mut readings: Readings, samples: &mut Vec<Sample>) {
+        #[cfg(feature = "breaker")]
+        for circuit in &readings.circuits {
+            self.circuits.of(labels_of(&circuit.breaker)).read(circuit, self.most_keys);
+        }
+        #[cfg(feature = "keyed")]
+        for breaker in &readings.keyed {
+            self.keyed.of(labels_of(&breaker.name)).read(breaker);
+        }
+        #[cfg(feature = "retry")]
+        {
+            let mut retries = ByName::<u32>::default();
+            for (name, most) in &readings.retries {
+                let known = retries.of(labels_of(name));
+                *known = (*known).max(*most);
+            }
+            retries.iter_mut().for_each(|(labels, most)| known_series::of_retry(labels, *most, samples));
+            for budget in readings.take_budgets() {
+                self.budgets.of(labels_of(&budget.status.name)).read(budget);
+            }
+            for quota in readings.take_quotas() {
+                self.quotas.of(labels_of(&quota.name)).read(&quota);
+            }
+        }
+        #[cfg(feature = "fallback")]
+        {
+            let mut fallbacks = ByName::<()>::default();
+            readings.fallbacks.iter().for_each(|name| *fallbacks.of(labels_of(name)) = ());
+            fallbacks.iter_mut().for_each(|(labels, ())| known_series::of_fallback(labels, samples));
+        }
+    }
+
+    fn end_round(&mut self, to: &mut Vec<Sample>) {
+        #[cfg(feature = "breaker")]
+        self.circuits.iter_mut().for_each(|(labels, group)| group.end_round(labels, to));
+        #[cfg(feature = "keyed")]
+        self.keyed.iter_mut().for_each(|(labels, group)| group.end_round(labels, to));
+        #[cfg(feature = "retry")]
+        self.budgets.iter_mut().for_each(|(labels, group)| group.end_round(labels, to));
+        #[cfg(feature = "retry")]
+        self.quotas.iter_mut().for_each(|(labels, group)| group.end_round(labels, to));
+    }
+}

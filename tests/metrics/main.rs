@@ -1,0 +1,10 @@
+//! The metrics, as a Prometheus server would read them.
+
+mod budgets;
+mod circuits;
+mod exporter;
+mod keys;
+mod recorder;
+mod retries;
+mod series;
+mod table;

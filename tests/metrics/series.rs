@@ -1,0 +1,48 @@
+//! Names and labels of series.
+
+use tower_recourse::{Circuit, breaker::keyed::CircuitRegistry};
+
+use crate::{circuits::config, exporter::Exporter};
+
+#[test]
+fn hostile_names_labels_and_keys_stay_one_line() {
+    let exporter = Exporter::new();
+    let hostile = "a\"}\n# TYPE x gauge\\\u{202e}";
+    let named = config("x", &exporter.registry).name(hostile).label("my-team", hostile).label("state", "mine");
+    let circuits = CircuitRegistry::new(named).named();
+    circuits.get(&hostile).try_acquire().unwrap().failure();
+    let scrape = exporter.scrape();
+    assert!(scrape.text.lines().all(|line| line.is_empty() || line.starts_with("# ") || line.starts_with("recourse_")));
+    assert!(!scrape.text.contains('\u{202e}'));
+    let states = scrape
+        .series
+        .iter()
+        .filter(|(name, labels, value)| name == "recourse_circuit_state" && labels["state"] == "open" && *value == 1.0);
+    let labels: Vec<_> = states.map(|(_, labels, _)| labels).collect();
+    assert_eq!(labels.len(), 1, "{}", scrape.text);
+    let escaped = "a\"}\\n# TYPE x gauge\\\\u{202e}".replace("\\\\", "\\");
+    assert_eq!((labels[0]["label_state"].as_str(), labels[0]["name"].len()), ("mine", labels[0]["my_team"].len()));
+    assert!(labels[0]["key"].contains("\\n") && labels[0]["name"].contains("\\u{202e}"), "{labels:?} {escaped}");
+}
+
+#[test]
+fn names_beyond_a_thousand_share_a_series() {
+    let exporter = Exporter::new();
+    let circuits: Vec<_> = (0..1_200)
+        .map(|number| Circuit::new(config("x", &exporter.registry).name(format!("circuit-{number}"))))
+        .collect();
+    for circuit in &circuits {
+        circuit.try_acquire().unwrap().neutral();
+    }
+    let calls = |exporter: &Exporter| {
+        let scrape = exporter.scrape();
+        let series = scrape
+            .series
+            .iter()
+            .filter(|(name, labels, _)| name == "recourse_circuit_calls_total" && labels["outcome"] == "neutral");
+        (series.count(), scrape.sum("recourse_circuit_calls_total", &[("outcome", "neutral")]))
+    };
+    assert_eq!(calls(&exporter), (1_001, 1_200.0));
+    drop(circuits);
+    assert_eq!(calls(&exporter), (1_001, 1_200.0));
+}
