@@ -5,7 +5,7 @@
 # common dependency is built once.
 export CARGO_TARGET_DIR := env("CARGO_TARGET_DIR", justfile_directory() / "target")
 
-packages := "benches/instructions benches/peers benches/presets tests/coming_from tests/field tests/limits tests/ops tests/pages tests/public_api"
+packages := "benches/instructions benches/peers benches/presets tests/coming_from tests/field tests/limits tests/ops tests/otel tests/pages tests/public_api"
 strict := "-- -D warnings"
 
 # The Rust version that writes public-api.txt. Other versions have other auto traits, or another
@@ -166,6 +166,10 @@ field:
 # Tests the layers with the limits of other crates.
 limits:
     cargo test --quiet --locked --manifest-path tests/limits/Cargo.toml
+
+# Tests the spans and the page on OpenTelemetry with OpenTelemetry's SDK.
+otel:
+    cargo test --quiet --locked --manifest-path tests/otel/Cargo.toml
 
 # Tests the durable retries. Needs Debian's package `postgresql`.
 defer:

@@ -1,5 +1,5 @@
-//! Guides for axum, tonic, hyper and reqwest: which layers to use, in which order, and the
-//! pitfalls.
+//! Guides for axum, tonic, hyper, reqwest and OpenTelemetry: which layers to use, in which order,
+//! and the pitfalls.
 //!
 //! | page | for | example |
 //! |---|---|---|
@@ -9,6 +9,7 @@
 //! | [`hyper`] | hyper-util's pooled client, over HTTP/1 and HTTP/2 | `hyper_client` |
 //! | [`balance`] | `tower::balance` over several upstreams: outlier ejection | |
 //! | `reqwest` (feature `reqwest`) | reqwest's client | `reqwest_client` |
+//! | `opentelemetry` (feature `tracing`) | spans and metrics in OpenTelemetry | |
 //!
 //! The pages of the protocol modules describe what these guides have in common: `http` covers
 //! methods, statuses, delays and bodies; `grpc` covers codes, trailers and pushback.
@@ -37,6 +38,11 @@ pub mod balance {}
 
 #[doc = include_str!("hyper.md")]
 pub mod hyper {}
+
+// The package `tests/otel` tests the programs, because they need the crates of OpenTelemetry.
+#[cfg(all(feature = "tracing", not(doctest)))]
+#[doc = include_str!("opentelemetry.md")]
+pub mod opentelemetry {}
 
 #[cfg(feature = "reqwest")]
 #[doc = include_str!("reqwest.md")]

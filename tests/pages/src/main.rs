@@ -8,8 +8,8 @@
 //!
 //! The packages are checked one after the other, because a common build would unify their features
 //! and hide a feature that a page forgot. They share a target directory, and use the versions of a
-//! `Cargo.lock`: that of `tests/coming_from` for the pages in `src/coming_from`, which depend on
-//! other crates, and that of the crate for all others.
+//! `Cargo.lock`: that of `tests/coming_from` for the pages in `src/coming_from`, that of
+//! `tests/otel` for the page on OpenTelemetry, and that of the crate for all others.
 //!
 //! `cargo run --manifest-path tests/pages/Cargo.toml [PART OF A PAGE'S PATH]`
 
@@ -48,7 +48,13 @@ fn check(root: &Path, only: &str) -> io::Result<usize> {
 
     let (coming_from, pages): (Vec<_>, Vec<_>) =
         pages.into_iter().partition(|page| page.path.starts_with("src/coming_from/"));
-    let workspaces = [("pages", "Cargo.lock", pages), ("coming-from", "tests/coming_from/Cargo.lock", coming_from)];
+    let (otel, pages): (Vec<_>, Vec<_>) =
+        pages.into_iter().partition(|page| page.path == "src/integrations/opentelemetry.md");
+    let workspaces = [
+        ("pages", "Cargo.lock", pages),
+        ("coming-from", "tests/coming_from/Cargo.lock", coming_from),
+        ("otel", "tests/otel/Cargo.lock", otel),
+    ];
     let (mut faults, mut blocks) = (0, 0);
     for (folder, lock, pages) in workspaces {
         let workspace = package::Workspace::write(root, folder, &root.join(lock), &pages)?;
