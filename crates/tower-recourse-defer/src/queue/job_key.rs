@@ -46,6 +46,17 @@ impl JobKey {
         Self(format!("{:016x}{:016x}", half(0), half(1)))
     }
 
+    /// The key as a segment of a URL's path: all characters but letters, digits and `-._~` are
+    /// percent-encoded.
+    pub fn to_path_segment(&self) -> String {
+        let encode = |byte: u8| match byte {
+            b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+            byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+            byte => format!("%{byte:02X}"),
+        };
+        self.0.bytes().map(encode).collect()
+    }
+
     /// The key as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -70,6 +81,11 @@ mod tests {
             assert_eq!((error.field(), error.allowed()), ("key", "1 to 256 visible ASCII characters"));
             assert!(!error.to_string().contains('\n') && error.to_string().len() < 400);
         }
+    }
+
+    #[test]
+    fn a_segment_of_a_path_is_percent_encoded() {
+        assert_eq!(JobKey::new("a/b?c#d%-._~").unwrap().to_path_segment(), "a%2Fb%3Fc%23d%25-._~");
     }
 
     #[test]

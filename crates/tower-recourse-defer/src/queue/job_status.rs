@@ -15,6 +15,26 @@ pub struct JobStatus {
     pub history: History,
 }
 
+impl JobStatus {
+    /// The status as JSON, for callers: `job`, `state`, `attempts`, and `due_in_ms` or `reason`. It
+    /// doesn't contain the history, which has texts of internal errors.
+    pub fn to_json(&self) -> String {
+        let mut json = serde_json::json!({
+            "job": self.key.as_str(),
+            "state": self.state.label(),
+            "attempts": self.attempts,
+        });
+        match &self.state {
+            JobState::Waiting { due_in } => {
+                json["due_in_ms"] = u64::try_from(due_in.as_millis()).unwrap_or(u64::MAX).into();
+            }
+            JobState::Dead { reason } => json["reason"] = reason.label().into(),
+            JobState::Running | JobState::Done => {}
+        }
+        json.to_string()
+    }
+}
+
 /// The state of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

@@ -12,6 +12,8 @@ use tower_recourse::{
 };
 use tower_service::Service;
 
+use super::policy::with_failure;
+
 /// What the policy decided about an attempt, and why it failed.
 pub(super) struct Attempted {
     pub(super) decision: Decision,
@@ -50,7 +52,7 @@ where
         _ => reported,
     };
     let outcome = Outcome::new(result.as_ref()).with_elapsed(Some(elapsed)).with_cause(cause);
-    let decision = policy.decide(&mut state, &attempt, outcome);
+    let (decision, described) = with_failure(|| policy.decide(&mut state, &attempt, outcome));
     if let Decision::Retry { .. } = decision {
         // The retry costs its quota and its budget now, because the state doesn't outlive the job's
         // wait.
@@ -58,8 +60,8 @@ where
     }
     let why = match (&result, decision) {
         (Err(error), _) => ErrorText::display(error).to_string(),
-        (Ok(_), Decision::Return(reason)) => reason.to_string(),
-        (Ok(_), _) => "the response was classified as a failure".to_owned(),
+        (Ok(_), Decision::Return(reason)) => described.unwrap_or_else(|| reason.to_string()),
+        (Ok(_), _) => described.unwrap_or_else(|| "the response was classified as a failure".to_owned()),
     };
     let retry_in = match cause {
         Some(Cause::RetryRejected { retry_in }) => retry_in,
