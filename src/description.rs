@@ -2,6 +2,8 @@
 
 use std::{any, borrow::Cow, fmt, time::Duration};
 
+use crate::{Label, Name};
+
 /// The settings of a configuration as data: pairs of a setting's name and its value as text with
 /// units, in a fixed order. `describe()` of a configuration returns it. `Display` shows one setting
 /// per line.
@@ -21,8 +23,9 @@ use std::{any, borrow::Cow, fmt, time::Duration};
 /// # }
 /// ```
 ///
-/// A description contains every setting. Closures, custom classifiers and custom budgets are shown
-/// by the name of their type or as `custom`. A new version of this crate may add settings.
+/// A description contains every setting; `labels` is left out if there are none. Closures, custom
+/// classifiers and custom budgets are shown by the name of their type or as `custom`. A new version
+/// of this crate may add settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
     settings: Vec<(Cow<'static, str>, String)>,
@@ -37,6 +40,15 @@ impl Description {
 
     pub(crate) fn add(&mut self, setting: impl Into<Cow<'static, str>>, value: impl fmt::Display) {
         self.settings.push((setting.into(), value.to_string()));
+    }
+
+    /// Adds the name of a layer, and its labels if it has any.
+    pub(crate) fn add_name(&mut self, name: &Name) {
+        self.add("name", name);
+        let labels: Vec<_> = name.labels().iter().map(Label::to_string).collect();
+        if !labels.is_empty() {
+            self.add("labels", labels.join(", "));
+        }
     }
 
     /// Adds a setting that may be unset.

@@ -18,6 +18,15 @@ use tower_recourse::{
 use crate::secs;
 
 #[test]
+fn labels_are_described_if_there_are_any() {
+    let retry = RetryConfig::default().label("team", "billing").label("region", "e\nu").describe();
+    assert_eq!(retry.value("labels"), Some(r#"team="billing", region="e\nu""#));
+    let circuit = Circuit::new(BreakerConfig::default().label("team", "billing"));
+    assert_eq!(circuit.describe().value("labels"), Some(r#"team="billing""#));
+    assert_eq!(RetryConfig::default().describe().value("labels"), None);
+}
+
+#[test]
 fn every_setting_of_a_retry_is_described() {
     let quota = RetryQuota::new().max_per_key(3);
     let config = RetryConfig::default()

@@ -84,7 +84,7 @@ impl Settings {
             siblings: _,
         } = self;
         let mut described = Description::new();
-        described.add("name", name);
+        described.add_name(name);
         let consecutive = consecutive.map(|rule| match rule.lasting {
             0 => format!("{}", rule.failures),
             lasting => format!("{}, the first at least {:?} old", rule.failures, Duration::from_micros(lasting)),

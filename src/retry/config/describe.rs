@@ -62,7 +62,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
             source: _,
         } = settings;
         let mut described = Description::new();
-        described.add("name", name);
+        described.add_name(name);
         described.add("retries", retries);
         described.add("idempotent", if *idempotent { "every request" } else { "not stated" });
         described.add("backoff", backoff);
