@@ -1,6 +1,6 @@
 //! The labels of a layer's metrics.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use ::metrics::{Label, SharedString};
 
@@ -33,9 +33,9 @@ pub(crate) fn label(name: &'static str, value: &'static str) -> Label {
     Label::new(name, static_value(value))
 }
 
-/// A value from outside, escaped and cut.
+/// A value from outside, escaped and cut. It is shared, because recorders clone the labels.
 pub(crate) fn value(text: &str) -> SharedString {
-    sanitize::name_str(text).into_owned().into()
+    Arc::<str>::from(sanitize::name_str(text)).into()
 }
 
 fn static_value(text: &'static str) -> SharedString {
