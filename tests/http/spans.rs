@@ -1,11 +1,13 @@
 //! The spans of HTTP requests.
 
+use axum::{Router, body::Body, routing::get};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
-use tower::{ServiceBuilder, buffer::Buffer};
+use tower::{ServiceBuilder, ServiceExt, buffer::Buffer, layer::util::Stack};
 use tower_recourse::{
-    RetryLayer,
+    BreakerConfig, BreakerLayer, Circuit, RetryLayer,
+    http::{StandardLayer, Unavailable},
     spans::{AttemptSpanLayer, RequestSpanLayer},
 };
 
@@ -78,4 +80,39 @@ async fn the_index_of_a_resend_passes_a_buffer() {
             "  attempt resilience.attempt.index=1 http.request.resend_count=1 recourse.outcome=success".into(),
         ]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_layers_fit_around_a_router() {
+    record();
+    let app = Router::new().route("/prices", get(|| async { http::StatusCode::SERVICE_UNAVAILABLE })).layer(
+        ServiceBuilder::new()
+            .layer(RequestSpanLayer::http().name("prices"))
+            .layer(RetryLayer::new(config().retries(1)))
+            .layer(AttemptSpanLayer::http()),
+    );
+    let response = app.oneshot(Request::get("/prices").body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(response.status(), 503);
+    let lines = tree();
+    assert!(lines[0].starts_with("request otel.name=prices") && lines[0].contains("http.response.status_code=503"));
+    assert_eq!(lines.iter().filter(|line| line.starts_with("  attempt")).count(), 2, "{lines:#?}");
+}
+
+/// The spans of the attempts are around the breaker of the standard stack.
+#[tokio::test(start_paused = true)]
+async fn the_standard_stack_can_have_spans() {
+    record();
+    let circuit = Circuit::new(BreakerConfig::http());
+    circuit.force_open();
+    let breaker = BreakerLayer::on(&circuit).on_rejection(Unavailable);
+    let stack = ServiceBuilder::new()
+        .layer(RequestSpanLayer::http().name("prices"))
+        .layer(StandardLayer::http("prices").breaker_layer(Stack::new(breaker, AttemptSpanLayer::http())));
+    let server = Scripted::new(|_| empty_response(200));
+    let request = Request::new(Full::<Bytes>::default());
+    assert_eq!(stack.service(server.service()).oneshot(request).await.unwrap().status(), 503);
+    let lines = tree();
+    let failed = "http.response.status_code=503 recourse.outcome=failure error.type=rejected otel.status_code=ERROR";
+    assert!(lines[0].contains(failed) && lines[0].contains("recourse.cause=rejected"), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.starts_with(&format!("  attempt resilience.attempt.index=0 {failed}"))));
 }

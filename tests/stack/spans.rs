@@ -219,6 +219,23 @@ async fn reports_pass_through_the_spans() {
     assert!(attempt.contains("error.type=rejected"), "{attempt}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn hostile_texts_are_escaped_and_cut() {
+    let hostile = format!("a\nb\u{1b}[2J{}", "x".repeat(1 << 16));
+    record();
+    let mut service = ServiceBuilder::new()
+        .layer(RequestSpanLayer::new().name(hostile.clone()))
+        .layer(FallbackLayer::new(Script::new([fail("down")])).merge_errors(|primary, _: &str| primary))
+        .layer(RetryLayer::new(retry().retries(0)))
+        .layer(AttemptSpanLayer::new())
+        .service(Script::new([fail::<(), _>(hostile)]));
+    service.ready().await.unwrap().call(()).await.unwrap_err();
+    let lines = tree();
+    assert!(lines[0].starts_with(r"request otel.name=a\nb\u{1b}[2Jx"), "{}", &lines[0][..100]);
+    assert!(lines[0].contains(r"otel.status_description=a\nb\u{1b}[2Jx"), "{}", lines[0]);
+    assert!(lines.iter().all(|line| line.len() < 2_000 && !line.contains(char::is_control)));
+}
+
 /// Spans of this layer may be filtered out.
 #[tokio::test(start_paused = true)]
 async fn disabled_spans_change_no_result() {

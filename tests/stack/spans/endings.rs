@@ -126,6 +126,17 @@ fn a_panic_in_the_future_closes_both_spans() {
     }
 }
 
+/// Later calls on the same thread aren't attempts of the request that panicked.
+#[test]
+fn a_panic_leaves_no_count_behind() {
+    let mut request = RequestSpanLayer::new().layer(service_fn(|()| panics()));
+    catch_unwind(AssertUnwindSafe(|| task::spawn(request.call(())).poll())).unwrap_err();
+    record();
+    let mut attempt = AttemptSpanLayer::new().layer(service_fn(|()| async { Ok::<_, io::Error>(()) }));
+    assert!(task::spawn(attempt.call(())).poll().is_ready());
+    assert_eq!(tree(), ["attempt recourse.outcome=success"]);
+}
+
 #[test]
 fn a_panic_in_the_call_closes_both_spans() {
     record();
