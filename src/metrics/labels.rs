@@ -4,11 +4,11 @@ use std::{borrow::Cow, sync::Arc};
 
 use ::metrics::{Label, SharedString};
 
-use super::METRICS;
 use crate::{Name, sanitize};
 
-/// Labels that exporters add, besides those of the metrics themselves.
-const RESERVED: [&str; 4] = ["name", "key", "le", "quantile"];
+/// Labels that a layer can't have: those of metrics, and those that exporters add.
+const RESERVED: [&str; 12] =
+    ["name", "key", "le", "quantile", "state", "mode", "outcome", "from", "to", "attempt", "reason", "cause"];
 
 /// The label `name`, and the labels of the layer. A label whose name isn't valid or has another
 /// meaning is renamed; of two with one name, the first one stays.
@@ -46,21 +46,19 @@ fn static_value(text: &'static str) -> SharedString {
 /// invalid characters become `_`.
 fn valid_name(name: &'static str) -> Cow<'static, str> {
     let is_valid = |char: char| char.is_ascii_alphanumeric() || char == '_';
-    let is_used = RESERVED.contains(&name) || METRICS.iter().any(|metric| metric.labels.contains(&name));
-    let begins_well = name.starts_with(|first: char| !first.is_ascii_digit()) && !name.starts_with("__");
-    if begins_well && !is_used && name.chars().all(is_valid) {
+    let begins_well = |name: &str| name.starts_with(|first: char| !first.is_ascii_digit()) && !name.starts_with("__");
+    if name.chars().all(is_valid) && begins_well(name) && !RESERVED.contains(&name) {
         return Cow::Borrowed(name);
     }
-    let prefix = if begins_well && !is_used { "" } else { "label_" };
     let valid: String = name.chars().map(|char| if is_valid(char) { char } else { '_' }).collect();
-    // A replaced character may make the name one that is used.
-    let prefix = if RESERVED.contains(&valid.as_str()) || valid.starts_with("__") { "label_" } else { prefix };
-    Cow::Owned(format!("{prefix}{valid}"))
+    let is_free = begins_well(&valid) && !RESERVED.contains(&valid.as_str());
+    Cow::Owned(if is_free { valid } else { format!("label_{valid}") })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::METRICS;
 
     fn shown(name: Name) -> Vec<(String, String)> {
         labels_of(&name).iter().map(|label| (label.key().to_owned(), label.value().to_owned())).collect()
@@ -70,6 +68,12 @@ mod tests {
     fn the_labels_of_a_layer_follow_its_name() {
         let labels = shown(Name::from("a").with_label("team", "x").with_label("zone", "1"));
         assert_eq!(labels, [("name", "a"), ("team", "x"), ("zone", "1")].map(|(k, v)| (k.into(), v.into())));
+    }
+
+    #[test]
+    fn the_labels_of_metrics_are_reserved() {
+        let of_metrics = METRICS.iter().flat_map(|metric| metric.labels);
+        assert!(of_metrics.into_iter().all(|label| RESERVED.contains(label)));
     }
 
     #[test]

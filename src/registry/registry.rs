@@ -70,7 +70,7 @@ impl Registry {
     /// circuits.
     #[cfg(feature = "breaker")]
     pub fn circuits(&self) -> Vec<super::CircuitStatus> {
-        self.read().circuits.into_iter().map(|circuit| circuit.status).collect()
+        self.read().take_circuits().map(|circuit| circuit.status).collect()
     }
 
     /// Returns the registered keyed breakers that exist.

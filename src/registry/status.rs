@@ -1,10 +1,11 @@
 //! What a registry reads, as plain data.
 
+#[cfg(any(feature = "breaker", feature = "retry"))]
+use std::collections::HashSet;
 #[cfg(feature = "breaker")]
 use std::time::Duration;
 #[cfg(feature = "retry")]
 use std::{
-    collections::HashSet,
     fmt,
     hash::{Hash, Hasher},
     sync::Arc,
@@ -36,15 +37,24 @@ pub(crate) struct Readings {
     pub(crate) fallbacks: Vec<Name>,
 }
 
-#[cfg(feature = "retry")]
+#[cfg(any(feature = "breaker", feature = "retry"))]
 impl Readings {
+    /// The circuits. One of a keyed breaker that was also registered itself is included once.
+    #[cfg(feature = "breaker")]
+    pub(super) fn take_circuits(&mut self) -> impl Iterator<Item = CircuitReading> + use<> {
+        let mut seen = HashSet::new();
+        std::mem::take(&mut self.circuits).into_iter().filter(move |circuit| seen.insert(circuit.id))
+    }
+
     /// The budgets. One that several retries share is included once.
+    #[cfg(feature = "retry")]
     pub(super) fn take_budgets(&mut self) -> impl Iterator<Item = BudgetReading> + use<> {
         let mut seen = HashSet::new();
         std::mem::take(&mut self.budgets).into_iter().filter(move |budget| seen.insert(budget.id.address))
     }
 
     /// The quotas. One that several retries share is included once.
+    #[cfg(feature = "retry")]
     pub(super) fn take_quotas(&mut self) -> impl Iterator<Item = QuotaStatus> + use<> {
         let mut seen = HashSet::new();
         std::mem::take(&mut self.quotas).into_iter().filter(move |quota| seen.insert(quota.address))
@@ -60,7 +70,6 @@ pub(crate) struct CircuitReading {
     #[cfg(feature = "metrics")]
     pub(crate) breaker: Name,
     /// Identifies the circuit. No other circuit gets the same number.
-    #[cfg(feature = "metrics")]
     pub(crate) id: (usize, u32),
     #[cfg(feature = "metrics")]
     pub(crate) counts: CircuitCounts,

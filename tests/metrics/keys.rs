@@ -89,7 +89,9 @@ fn evicted_circuits_leave_their_counts() {
     let calls = [("name", "tenants"), ("outcome", "neutral")];
     let circuits = CircuitRegistry::with_capacity(config("tenants", &exporter.registry), 10).unwrap().named();
     for key in 0..100 {
-        circuits.get(&key).try_acquire().unwrap().neutral();
+        let circuit = circuits.get(&key);
+        circuit.register(&exporter.registry);
+        circuit.try_acquire().unwrap().neutral();
         if key % 30 == 0 {
             assert_eq!(exporter.scrape().value(CALLS, &calls), Some(f64::from(key + 1)));
         }

@@ -65,6 +65,8 @@ fn each_circuit_of_a_keyed_breaker_is_listed() {
     assert_eq!(registry.circuits().len(), circuits.len());
     let layer = BreakerLayer::keyed(config("layer", &registry), |key: &u32| *key);
     layer.circuits().get(&7).force_open();
+    // It is listed already.
+    layer.circuits().get(&7).register(&registry);
     assert_eq!(registry.health().open, 1);
     let mut breakers = registry.keyed_breakers();
     breakers.sort_by_key(|breaker| breaker.capacity);

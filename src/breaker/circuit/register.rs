@@ -43,7 +43,6 @@ impl Source for Tenant {
             status,
             #[cfg(feature = "metrics")]
             breaker: settings.name.clone(),
-            #[cfg(feature = "metrics")]
             id: circuit.tenant.id(),
             #[cfg(feature = "metrics")]
             counts: circuit.tenant.counts(),

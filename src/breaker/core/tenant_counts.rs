@@ -6,12 +6,6 @@ use super::{core::Tenant, tenant_lifecycle::RECONFIGURING};
 use crate::registry::{CircuitCounts, Registry};
 
 impl Tenant {
-    /// Identifies the circuit. No other circuit gets the same number, because a core starts each
-    /// circuit in another generation.
-    pub(crate) fn id(&self) -> (usize, u32) {
-        (std::ptr::from_ref(self.core).addr(), self.first_generation)
-    }
-
     pub(crate) fn counts(&self) -> CircuitCounts {
         let totals = &self.totals;
         CircuitCounts {

@@ -102,6 +102,12 @@ impl Tenant {
         }
     }
 
+    /// Identifies the circuit. No other circuit gets the same number, because a core starts each
+    /// circuit in another generation.
+    pub(crate) fn id(&self) -> (usize, u32) {
+        (std::ptr::from_ref(self.core).addr(), self.first_generation)
+    }
+
     pub(crate) fn name<'a>(&'a self, settings: &'a Settings) -> &'a Name {
         self.own_name.as_deref().unwrap_or(&settings.name)
     }

@@ -77,8 +77,8 @@ impl Publisher {
 impl Published {
     fn read(&mut self, mut readings: Readings, samples: &mut Vec<Sample>) {
         #[cfg(feature = "breaker")]
-        for circuit in &readings.circuits {
-            self.circuits.of(labels_of(&circuit.breaker)).read(circuit, self.most_keys);
+        for circuit in readings.take_circuits() {
+            self.circuits.of(labels_of(&circuit.breaker)).read(&circuit, self.most_keys);
         }
         #[cfg(feature = "keyed")]
         for breaker in &readings.keyed {
