@@ -23,8 +23,9 @@
 //! ```
 //!
 //! With the feature `tracing`, every layer has an observer that logs, `TracingObserver`. It has a
-//! level for each event, which can be set. With the feature `audit`, `Audit` writes an audit log:
-//! one JSON object per line, to a file.
+//! level for each event, which can be set. If you add another one to a layer, it replaces the
+//! default one, so that no event is logged twice. With the feature `audit`, `Audit` writes an audit
+//! log: one JSON object per line, to a file.
 //!
 //! # Events
 //!

@@ -74,6 +74,12 @@
 //!
 //! Don't use readiness as liveness: a restart doesn't repair a dependency, and resets all circuits.
 //!
+//! # Log
+//!
+//! A `TracingObserver` that is added by [`observe`](Registry::observe) sets the levels of the log
+//! for all registered layers: it replaces their default ones. A layer with its own
+//! `TracingObserver` keeps that.
+//!
 //! # What it costs
 //!
 //! A healthy call costs nothing more. An event of a registered layer costs one more observer: a

@@ -230,7 +230,7 @@ mod log {
         let kinds: Vec<_> =
             received.iter().map(|fields| &*fields.iter().find(|(name, _)| *name == "message").unwrap().1).collect();
         for kind in [
-            "circuit was forced open, rejecting calls",
+            "circuit was forced open by the program, rejecting calls",
             "circuit mode was changed by the program",
             "attempt failed, retrying after the delay",
             "request failed, no further attempt",

@@ -108,7 +108,7 @@ fn events(name: &Name) -> Vec<(Event<'_>, &'static str)> {
         ),
         (
             opened(name, 0, Duration::MAX, None),
-            r#"ERROR tower_recourse::breaker: circuit was forced open, rejecting calls name="payments" open_for=until_reset openings_in_a_row=0 labels="team=billing region=eu""#,
+            r#"WARN tower_recourse::breaker: circuit was forced open by the program, rejecting calls name="payments" open_for=until_reset openings_in_a_row=0 labels="team=billing region=eu""#,
         ),
         (
             Event::CircuitWouldOpen {

@@ -96,6 +96,7 @@ const fn default_of(event: LogEvent) -> Shown {
         LogEvent::RetryScheduled
         | LogEvent::RequestNotReplayable
         | LogEvent::IdempotencyUnknown
+        | LogEvent::CircuitForcedOpen
         | LogEvent::CircuitWouldOpen
         | LogEvent::FallbackFailed => Shown::Warn,
         LogEvent::TransparentRetry

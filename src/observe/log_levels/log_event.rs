@@ -3,8 +3,8 @@ use crate::observe::Event;
 /// A kind of line in the log. [`TracingObserver`](crate::observe::TracingObserver) has the table of
 /// the levels.
 ///
-/// Each variant of [`Event`] is one kind, with the same name. [`Event::CircuitOpened`] has two: the
-/// first opening of an outage and the later ones.
+/// Each variant of [`Event`] is one kind, with the same name. [`Event::CircuitOpened`] has three:
+/// the first opening of an outage, the later ones, and a forced opening.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LogEvent {
@@ -24,10 +24,12 @@ pub enum LogEvent {
     RetrySucceeded,
     /// [`Event::RequestFinished`].
     RequestFinished,
-    /// [`Event::CircuitOpened`] of a circuit that was closed, or that is forced open.
+    /// [`Event::CircuitOpened`] of a circuit that was closed.
     CircuitOpened,
     /// [`Event::CircuitOpened`] of a circuit that was half-open.
     CircuitReopened,
+    /// [`Event::CircuitOpened`] of a circuit that the program forced open.
+    CircuitForcedOpen,
     /// [`Event::CircuitWouldOpen`].
     CircuitWouldOpen,
     /// [`Event::CircuitModeChanged`].
@@ -49,7 +51,7 @@ pub enum LogEvent {
 }
 
 impl LogEvent {
-    pub(super) const ALL: [Self; 19] = [
+    pub(super) const ALL: [Self; 20] = [
         Self::RetryScheduled,
         Self::TransparentRetry,
         Self::RejectionWait,
@@ -60,6 +62,7 @@ impl LogEvent {
         Self::RequestFinished,
         Self::CircuitOpened,
         Self::CircuitReopened,
+        Self::CircuitForcedOpen,
         Self::CircuitWouldOpen,
         Self::CircuitModeChanged,
         Self::CircuitHalfOpened,
@@ -82,7 +85,8 @@ impl LogEvent {
             Event::IdempotencyUnknown { .. } => Self::IdempotencyUnknown,
             Event::RetrySucceeded { .. } => Self::RetrySucceeded,
             Event::RequestFinished { .. } => Self::RequestFinished,
-            Event::CircuitOpened { openings_in_a_row: 0 | 1, .. } => Self::CircuitOpened,
+            Event::CircuitOpened { openings_in_a_row: 0, .. } => Self::CircuitForcedOpen,
+            Event::CircuitOpened { openings_in_a_row: 1, .. } => Self::CircuitOpened,
             Event::CircuitOpened { .. } => Self::CircuitReopened,
             Event::CircuitWouldOpen { .. } => Self::CircuitWouldOpen,
             Event::CircuitModeChanged { .. } => Self::CircuitModeChanged,

@@ -89,7 +89,7 @@ pub(super) fn write(event: &Event<'_>, level: Level) {
             failing_for,
         } => {
             let message = match openings_in_a_row {
-                0 => "circuit was forced open, rejecting calls",
+                0 => "circuit was forced open by the program, rejecting calls",
                 1 => "circuit opened, rejecting calls",
                 _ => "circuit opened again after probing, still rejecting calls",
             };

@@ -12,6 +12,7 @@ use crate::observe::{Event, Levels, LogEvent, Observer, StopCause};
 /// |---|---|---|
 /// | [`CircuitOpened`](LogEvent::CircuitOpened) | ERROR | an outage begins: calls are rejected |
 /// | [`CircuitReopened`](LogEvent::CircuitReopened) | DEBUG | the first opening has reported the outage |
+/// | [`CircuitForcedOpen`](LogEvent::CircuitForcedOpen) | WARN | your program did it; calls are rejected |
 /// | [`CircuitHalfOpened`](LogEvent::CircuitHalfOpened) | INFO | once per open time; shows how long the outage has lasted |
 /// | [`CircuitClosed`](LogEvent::CircuitClosed) | INFO | the outage is over |
 /// | [`CircuitWouldOpen`](LogEvent::CircuitWouldOpen) | WARN | once per outage; nothing protects the service |
@@ -97,6 +98,9 @@ use crate::observe::{Event, Levels, LogEvent, Observer, StopCause};
 /// # let _ = (breaker, retry);
 /// # }
 /// ```
+///
+/// With a circuit per key, the first opening is an ERROR for each key. If keys fail often, such as
+/// the hosts of a crawler, set [`LogEvent::CircuitOpened`] to WARN or below.
 ///
 /// To log nothing, use `without_observers`. To filter by layer, use the target: it is
 /// `tower_recourse::retry`, `tower_recourse::breaker` or `tower_recourse::fallback`. A line that
