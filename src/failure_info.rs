@@ -1,6 +1,7 @@
 //! What is known about a failed call: its kind, the status, the text of the error, the duration.
 
 mod link_text;
+mod type_name;
 
 use std::{
     error::Error,
@@ -143,6 +144,7 @@ enum Text<'a> {
     Error(&'a (dyn Error + 'static)),
     Plain(&'a str),
     PercentEncoded(&'a str),
+    TypeName(&'static str),
 }
 
 /// How many bytes of a chain are collected. More than are shown, because escaping only adds bytes.
@@ -176,6 +178,7 @@ impl<'a> ErrorText<'a> {
             Text::Error(error) => chain(error),
             Text::Plain(text) => bounded(&text),
             Text::PercentEncoded(text) => decoded(text),
+            Text::TypeName(name) => short(name),
         }
     }
 
@@ -185,9 +188,10 @@ impl<'a> ErrorText<'a> {
         Self(Text::PercentEncoded(text))
     }
 
-    /// The name of the error's type, for an error whose text isn't accessible.
+    /// The name of the error's type without the paths of modules, for an error whose text isn't
+    /// accessible: `BreakerError<CallError>`.
     pub fn type_name<E>() -> Self {
-        Self(Text::Plain(std::any::type_name::<E>()))
+        Self(Text::TypeName(std::any::type_name::<E>()))
     }
 }
 
@@ -198,6 +202,7 @@ impl fmt::Display for ErrorText<'_> {
             Text::Error(error) => sanitize::name(chain(error)).fmt(f),
             Text::Plain(text) => sanitize::name(text).fmt(f),
             Text::PercentEncoded(text) => sanitize::name(decoded(text)).fmt(f),
+            Text::TypeName(name) => sanitize::name(short(name)).fmt(f),
         }
     }
 }
@@ -210,6 +215,7 @@ impl fmt::Debug for ErrorText<'_> {
             Text::Error(error) => fmt::Display::fmt(&sanitize::quoted(chain(error)), f),
             Text::Plain(text) => fmt::Display::fmt(&sanitize::quoted(text), f),
             Text::PercentEncoded(text) => fmt::Display::fmt(&sanitize::quoted(decoded(text)), f),
+            Text::TypeName(name) => fmt::Display::fmt(&sanitize::quoted(short(name)), f),
         }
     }
 }
@@ -231,6 +237,10 @@ fn chain(error: &(dyn Error + 'static)) -> String {
 
 fn decoded(text: &str) -> String {
     bounded_by(|f| link_text::write_decoded(text, f))
+}
+
+fn short(type_name: &str) -> String {
+    bounded_by(|f| type_name::write_short(type_name, f))
 }
 
 fn bounded_link(error: &(dyn Error + 'static)) -> String {

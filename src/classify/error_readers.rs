@@ -12,8 +12,15 @@ use std::{
 use arc_swap::ArcSwapOption;
 
 use super::Origin;
+use crate::Rejection;
 
-type Reader = fn(&dyn Any) -> Origin;
+/// Functions that read an error of one type.
+#[derive(Clone, Copy)]
+pub(super) struct Reader {
+    pub(super) origin: fn(&dyn Any) -> Origin,
+    /// Returns the rejection in the error, if there is one.
+    pub(super) rejection: for<'a> fn(&'a dyn Any) -> Option<&'a Rejection>,
+}
 
 /// One entry per error type `E` for which a breaker has rejected a call.
 static READERS: ArcSwapOption<Vec<(TypeId, Reader)>> = ArcSwapOption::const_empty();

@@ -10,9 +10,9 @@
 use std::error::Error;
 
 #[cfg(feature = "breaker")]
-pub(crate) use self::breaker_errors::recognise;
-#[cfg(feature = "breaker")]
 use self::breaker_errors::{find_rejection, of_breaker_error};
+#[cfg(feature = "breaker")]
+pub(crate) use self::breaker_errors::{recognise, rejection_of};
 use super::{Origin, inspect::inspect};
 use crate::{CallReport, call_context::result_note::Note};
 
@@ -70,14 +70,18 @@ mod breaker_errors {
     use crate::{
         BreakerError, Cause, Rejection,
         classify::{
-            Origin, error_readers,
+            Origin,
+            error_readers::{self, Reader},
             links::{MAX_LINKS, downcast, next_link},
         },
     };
 
     /// Makes the layers recognise the rejections of breakers around services with this error type.
     pub(crate) fn recognise<E: 'static>() {
-        error_readers::register(TypeId::of::<BreakerError<E>>(), read::<E>);
+        error_readers::register(
+            TypeId::of::<BreakerError<E>>(),
+            Reader { origin: read::<E>, rejection: rejection::<E> },
+        );
     }
 
     fn read<E: 'static>(error: &dyn Any) -> Origin {
@@ -92,7 +96,19 @@ mod breaker_errors {
         if let Some(rejection) = (error as &dyn Any).downcast_ref::<Rejection>() {
             return Origin::Rejected(rejection.cause());
         }
-        error_readers::find(TypeId::of::<Err>()).map_or(Origin::Unknown, |read| read(error))
+        error_readers::find(TypeId::of::<Err>()).map_or(Origin::Unknown, |reader| (reader.origin)(error))
+    }
+
+    /// The rejection in an error, as far as the layers can inspect its type.
+    pub(crate) fn rejection_of(error: &dyn Any) -> Option<&Rejection> {
+        error.downcast_ref().or_else(|| (error_readers::find(error.type_id())?.rejection)(error))
+    }
+
+    fn rejection<E: 'static>(error: &dyn Any) -> Option<&Rejection> {
+        match error.downcast_ref()? {
+            BreakerError::<E>::Rejected(rejection) => Some(rejection),
+            BreakerError::<E>::Inner(error) => rejection_of(error),
+        }
     }
 
     pub(super) fn find_rejection(error: &(dyn Error + 'static)) -> Option<Cause> {

@@ -33,14 +33,29 @@ pub(crate) fn unclassified_failure_info<Err: 'static>(error: &Err) -> FailureInf
     FailureInfo::new(kind).with_error(Some(error_text(error)))
 }
 
-/// The text of an error whose type this crate knows, or of a string; otherwise the name of its
-/// type.
-pub(crate) fn error_text<Err: 'static>(error: &Err) -> ErrorText<'_> {
+/// The text of an error whose type this crate knows, of a string, or of a rejection; otherwise the
+/// name of its type.
+fn error_text<Err: 'static>(error: &Err) -> ErrorText<'_> {
+    known_text(error).unwrap_or_else(ErrorText::type_name::<Err>)
+}
+
+/// The text of an error whose type this crate knows, of a string, or of a rejection.
+pub(super) fn known_text<Err: 'static>(error: &Err) -> Option<ErrorText<'_>> {
     if let Some(error) = inspect(error) {
-        return ErrorText::error(error);
+        return Some(ErrorText::error(error));
     }
     let string = string_as::<String>(error).or_else(|| string_as::<&'static str>(error));
-    string.unwrap_or_else(ErrorText::type_name::<Err>)
+    string.or_else(|| rejection_text(error))
+}
+
+/// The text of a rejection in an error of any type for which a breaker has rejected a call.
+fn rejection_text(error: &dyn Any) -> Option<ErrorText<'_>> {
+    #[cfg(feature = "breaker")]
+    if let Some(rejection) = super::evidence::rejection_of(error) {
+        return Some(ErrorText::error(rejection));
+    }
+    let _ = error;
+    None
 }
 
 /// A string of this type, or the error of a breaker around a service with that error type.

@@ -240,6 +240,8 @@ mod boxed;
 mod chain;
 mod classifier;
 mod conflict;
+#[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
+mod displayed;
 #[cfg(feature = "breaker")]
 mod error_readers;
 mod errors;
@@ -272,6 +274,8 @@ pub use chain::{Chain, Or, Otherwise, Refine, first};
 pub use classifier::RejectionMark;
 pub use classifier::{Classifier, DrainFuture};
 pub use conflict::ConflictClassifier;
+#[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
+pub use displayed::Displayed;
 pub use errors::ErrorClassifier;
 pub use failure_description::FailureDescription;
 pub use from_fn::{ClassifierFn, ErrorClassifierFn, MemoClassifierFn, errors, outcomes, with_memo};

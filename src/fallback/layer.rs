@@ -31,9 +31,9 @@ use crate::{
 /// A clone has a clone of the backup, and the same observers.
 #[derive(Debug, Clone)]
 pub struct FallbackLayer<B, C = ErrorClassifier, Merge = KeepBoth> {
-    backup: B,
-    classifier: C,
-    merge: Merge,
+    pub(super) backup: B,
+    pub(super) classifier: C,
+    pub(super) merge: Merge,
     pub(super) reporter: Arc<Reporter>,
 }
 

@@ -148,6 +148,7 @@
 
 mod backup;
 mod backup_kinds;
+mod display_errors;
 mod error;
 mod error_merge;
 pub mod future;

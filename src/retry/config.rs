@@ -2,6 +2,7 @@
 
 mod classifiers;
 mod describe;
+mod display_errors;
 mod label;
 mod register;
 mod registry_source;

@@ -66,7 +66,7 @@ async fn events_describe_the_failures_and_carry_the_labels() {
     }
     service.ready().await.unwrap().call("b").await.unwrap_err();
     let called = r#"FallbackCalled cause=failure failure=timed_out error="timed out""#;
-    let failed = r#"FallbackFailed cause=failure failure=transient error="tower_recourse::fallback::last_good::backup::NoStoredResponse""#;
+    let failed = r#"FallbackFailed cause=failure failure=transient error="NoStoredResponse""#;
     assert_eq!(events.lines(), [called, "FallbackSucceeded cause=failure", called, failed]);
     assert_eq!(events.events()[0].event().name().label("team"), Some("billing"));
 }

@@ -3,6 +3,7 @@
 mod breaker_config;
 mod cancelled_calls;
 mod describe;
+mod display_errors;
 mod label;
 mod open_context;
 mod open_duration;

@@ -12,7 +12,7 @@ use tower_recourse::{
     testing::{EventRecorder, Script, fail, hang},
 };
 
-use crate::{CallError, UNDESCRIBED, assert_untouched, breaker, classify, retry};
+use crate::{CallError, LIMITED, assert_untouched, breaker, classify, retry};
 
 #[tokio::test(start_paused = true)]
 async fn a_rejection_opens_no_circuit_and_costs_no_budget() {
@@ -38,13 +38,13 @@ async fn a_rejection_opens_no_circuit_and_costs_no_budget() {
         _ => None,
     };
     let service = ServiceBuilder::new()
-        .layer(RetryLayer::new(retry.classify_errors(inner).observe(recorder.clone())))
+        .layer(RetryLayer::new(retry.classify_errors(inner).display_errors().observe(recorder.clone())))
         .layer(BreakerLayer::on(&circuit))
         .service(attempt);
     let hangs = tokio::spawn(service.clone().oneshot(()));
     tokio::task::yield_now().await;
     assert!(service.clone().oneshot(()).await.is_err());
-    assert_eq!(recorder.lines(), [format!("RetryStopped attempt=1 cause=rejected {UNDESCRIBED}")]);
+    assert_eq!(recorder.lines(), [format!("RetryStopped attempt=1 cause=rejected {LIMITED}")]);
     assert_eq!((circuit.state(), script.calls()), (State::Closed, 1));
     assert_untouched(&circuit, &budget);
 

@@ -9,7 +9,7 @@ use ::governor::{
 use tower::{ServiceBuilder, service_fn};
 use tower_recourse::{BreakerError, BreakerLayer, Circuit, FallbackLayer, RetryLayer, State, testing::EventRecorder};
 
-use crate::{CallError, UNDESCRIBED, assert_untouched, breaker, classify, retry};
+use crate::{CallError, LIMITED, assert_untouched, breaker, classify, retry};
 
 /// Admits one call per hour.
 fn one_per_hour() -> Arc<DefaultDirectRateLimiter> {
@@ -33,8 +33,8 @@ async fn a_rejection_opens_no_circuit_and_costs_no_budget() {
         _ => None,
     };
     let mut service = ServiceBuilder::new()
-        .layer(FallbackLayer::value("stored").observe(recorder.clone()))
-        .layer(RetryLayer::new(retry.classify_errors(inner).observe(recorder.clone())))
+        .layer(FallbackLayer::value("stored").display_errors().observe(recorder.clone()))
+        .layer(RetryLayer::new(retry.classify_errors(inner).display_errors().observe(recorder.clone())))
         .layer(BreakerLayer::on(&circuit))
         .service(service_fn(move |()| {
             let limiter = limiter.clone();
@@ -43,8 +43,8 @@ async fn a_rejection_opens_no_circuit_and_costs_no_budget() {
     assert_eq!(service.ready().await.unwrap().call(()).await.unwrap(), "fresh");
     assert_eq!(service.ready().await.unwrap().call(()).await.unwrap(), "stored");
     let lines = [
-        format!("RetryStopped attempt=1 cause=rejected {UNDESCRIBED}"),
-        format!("FallbackCalled cause=rejected {UNDESCRIBED}"),
+        format!("RetryStopped attempt=1 cause=rejected {LIMITED}"),
+        format!("FallbackCalled cause=rejected {LIMITED}"),
         "FallbackSucceeded cause=rejected".to_owned(),
     ];
     assert_eq!(recorder.lines(), lines);

@@ -9,7 +9,7 @@ mod governor;
 mod tower_governor;
 mod tower_limits;
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use tower_recourse::{
     BreakerConfig, Circuit, RetryConfig, Verdict,
@@ -53,8 +53,17 @@ pub(crate) enum CallError {
     Failed,
 }
 
-/// The details that an event contains for an error whose classifier is a closure.
-pub(crate) const UNDESCRIBED: &str = "failure=rejected error=\"tower_recourse::breaker::rejection::breaker_error::BreakerError<tower_recourse_limits::CallError>\"";
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Limited(_) => "the limiter rejected the call",
+            Self::Failed => "the call failed",
+        })
+    }
+}
+
+/// The details of a limited call in an event, with `display_errors`.
+pub(crate) const LIMITED: &str = r#"failure=rejected error="the limiter rejected the call""#;
 
 /// The classifier of [`CallError`] for all layers.
 pub(crate) fn classify(error: &CallError) -> Verdict {
