@@ -1,6 +1,6 @@
 //! What is known about a response when a classifier classifies it.
 
-use ::http::Response;
+use ::http::{HeaderMap, HeaderValue, Response};
 use ::http_body::Body;
 
 use super::{Code, status::Status, transport_error::TransportError};
@@ -38,6 +38,26 @@ pub(super) enum ResponseState {
     Failed(TransportError),
     /// The first message has arrived, or may still arrive.
     Started,
+}
+
+/// The `grpc-message` in trailers that a [`PeekLayer`](super::PeekLayer) has read, as a response
+/// extension.
+#[derive(Debug, Clone)]
+struct MessageInTrailers(HeaderValue);
+
+const MESSAGE: &str = "grpc-message";
+
+/// Stores the message of trailers in their response. It shares the bytes with the trailers.
+pub(super) fn keep_message<B>(response: &mut Response<B>, trailers: &HeaderMap) {
+    if let Some(message) = trailers.get(MESSAGE) {
+        response.extensions_mut().insert(MessageInTrailers(message.clone()));
+    }
+}
+
+/// The percent-encoded message of a response, from its headers or from the trailers that were read.
+pub(super) fn message<B>(response: &Response<B>) -> Option<&str> {
+    let in_trailers = || response.extensions().get().map(|MessageInTrailers(message)| message);
+    response.headers().get(MESSAGE).or_else(in_trailers)?.to_str().ok()
 }
 
 impl ResponseState {

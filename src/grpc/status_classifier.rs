@@ -4,7 +4,7 @@ use ::http_body::Body;
 use super::{
     Code,
     code::CodeSet,
-    response_state::ResponseState,
+    response_state::{self, ResponseState},
     status::{Pushback, STATUS, Status},
     timeout_header,
     transport_error::TransportError,
@@ -173,9 +173,9 @@ where
         rejection_mark::origin(outcome)
     }
 
-    /// The code of a status, and the message in the headers. The message of a status in the
-    /// trailers isn't kept. A body that fails before its first frame is described by the code that
-    /// gRPC maps its error to.
+    /// The code of a status and its message, in the headers or in trailers that a
+    /// [`PeekLayer`](super::PeekLayer) has read. A body that fails before its first frame is
+    /// described by the code that gRPC maps its error to.
     fn describe_failure<'a>(&self, outcome: Result<&'a Response<ResBody>, &'a Err>) -> FailureDescription<'a> {
         let Ok(response) = outcome else { return FailureDescription::new() };
         let code = match ResponseState::of(response) {
@@ -184,8 +184,8 @@ where
             ResponseState::Started => return FailureDescription::new(),
         };
         let description = FailureDescription::new().status(ResponseStatus::Grpc(code as u16));
-        let message = response.headers().get("grpc-message").and_then(|message| message.to_str().ok());
-        message.map_or(description, |message| description.error(ErrorText::percent_encoded(message)))
+        response_state::message(response)
+            .map_or(description, |message| description.error(ErrorText::percent_encoded(message)))
     }
 
     fn rejection_mark(&self) -> Option<RejectionMark<Response<ResBody>>> {

@@ -9,9 +9,13 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full, StreamBody, channel::Channel, combinators::UnsyncBoxBody};
 use tokio::time::Instant;
 use tower::{Layer, service_fn};
-use tower_recourse::grpc::{
-    Code, PeekLayer, code,
-    peek::{PeekedBody, TrackBody},
+use tower_recourse::{
+    RetryConfig, RetryLayer,
+    grpc::{
+        Code, PeekLayer, code,
+        peek::{PeekedBody, TrackBody},
+    },
+    testing::EventRecorder,
 };
 
 type Boxed = UnsyncBoxBody<Bytes, io::Error>;
@@ -234,4 +238,29 @@ async fn a_body_is_not_polled_after_its_end() {
     let response = PeekLayer::new().layer(service).oneshot(Request::new(Empty::new())).await.unwrap();
     assert_eq!(code(&response), Some(Code::Ok));
     assert!(response.into_body().collect().await.unwrap().trailers().is_some());
+}
+
+/// Events show the message of a status, wherever the server sends it.
+#[tokio::test(start_paused = true)]
+async fn a_message_in_trailers_is_shown() {
+    let mut status = HeaderMap::new();
+    status.insert("grpc-status", "14".parse().unwrap());
+    status.insert("grpc-message", "draining%3A 100%25".parse().unwrap());
+    for in_trailers in [true, false] {
+        let status = status.clone();
+        let service = service_fn(move |_: Request<Full<Bytes>>| {
+            let mut response = grpc(Vec::new());
+            match in_trailers {
+                true => response.body_mut().push(Ok::<_, io::Error>(Frame::<Bytes>::trailers(status.clone()))),
+                false => response.headers_mut().extend(status.clone()),
+            }
+            async move { Ok::<_, Infallible>(response.map(|frames| StreamBody::new(tokio_stream::iter(frames)))) }
+        });
+        let events = EventRecorder::new();
+        let retry = RetryConfig::grpc().retries(0).without_observers().observe(events.clone());
+        let mut service = RetryLayer::new(retry).layer(PeekLayer::new().layer(service));
+        service.ready().await.unwrap().call(Request::new(Full::default())).await.unwrap();
+        let failed = r#"failure=transient status="gRPC 14 UNAVAILABLE" error="draining: 100%""#;
+        assert_eq!(events.lines(), [format!("RetryStopped attempt=1 cause=attempts_exhausted {failed}")]);
+    }
 }

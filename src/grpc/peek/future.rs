@@ -15,7 +15,11 @@ use super::{BodyProgress, PeekedBody, body::ReadAhead};
 use crate::{
     CallReport,
     call_context::result_note,
-    grpc::{response_state::ResponseState, status::Status, transport_error::TransportError},
+    grpc::{
+        response_state::{self, ResponseState},
+        status::Status,
+        transport_error::TransportError,
+    },
     http::{first_frame::poll::poll_first_frame, inner_call::poll_inner},
 };
 
@@ -65,8 +69,11 @@ where
         };
         let (state, first) = match poll_first_frame(response.body_mut(), cx) {
             Poll::Ready(Some(Ok(frame))) => {
-                let trailers = frame.trailers_ref().map(Status::from_headers);
-                (trailers.map_or(ResponseState::Started, ResponseState::Status), ReadAhead::Frame(frame))
+                let state = frame.trailers_ref().map_or(ResponseState::Started, |trailers| {
+                    response_state::keep_message(&mut response, trailers);
+                    ResponseState::Status(Status::from_headers(trailers))
+                });
+                (state, ReadAhead::Frame(frame))
             }
             Poll::Ready(Some(Err(error))) => {
                 (ResponseState::Failed(TransportError::of(&error)), ReadAhead::Error(error))
