@@ -11,14 +11,18 @@ use tower::{Layer, Service, ServiceExt};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, RetryConfig, RetryLayer, State,
     breaker::{OpenDuration, TripRule},
-    grpc::{StatusClassifier, Unavailable},
+    grpc::{GrpcReplay, StatusClassifier, Unavailable},
     http::rejection,
-    retry::{Backoff, RejectedRetry, RejectionWait},
+    retry::{Backoff, Policy, RejectedRetry, RejectionWait},
 };
 
 use crate::{answers, gaps, request};
 
 const MS: Duration = Duration::from_millis(1);
+
+/// A service config with two attempts.
+const SERVICE_CONFIG: &str = r#"{"methodConfig": [{"name": [{}], "retryPolicy": {"maxAttempts": 2,
+    "initialBackoff": "0.05s", "maxBackoff": "1s", "backoffMultiplier": 2, "retryableStatusCodes": ["UNAVAILABLE"]}}]}"#;
 
 /// A breaker that opens at the first failure for this duration.
 fn breaker(open_for: Duration) -> BreakerConfig<StatusClassifier> {
@@ -78,15 +82,23 @@ async fn a_rejected_retry_waits_and_stays_the_same_attempt() {
 /// The breaker rejects the second attempt with a marked UNAVAILABLE.
 #[tokio::test(start_paused = true)]
 async fn a_rejected_retry_returns_the_last_response() {
-    for (setting, is_rejection) in [(RejectedRetry::ReturnRejection, true), (RejectedRetry::ReturnLastOutcome, false)] {
+    async fn assert_returned<P>(retry: RetryLayer<P, GrpcReplay>, is_rejection: bool)
+    where
+        P: Policy<Request<Full<Bytes>>, Response<Empty<Bytes>>, Infallible>,
+    {
         let (log, service) = answers(&[&[("grpc-status", "14"), ("x-from", "server")]]);
-        let retry = RetryConfig::grpc().backoff(Backoff::none()).on_rejected_retry(setting).without_observers();
         let breaker = BreakerLayer::new(breaker(10_000 * MS)).on_rejection(Unavailable);
-        let stack = RetryLayer::new(retry).layer(breaker.layer(service));
-        let response = stack.oneshot(request("/greeter/Greet")).await.unwrap();
+        let response = retry.layer(breaker.layer(service)).oneshot(request("/greeter/Greet")).await.unwrap();
         assert_eq!(rejection(&response).is_some(), is_rejection);
         assert_eq!(response.headers().contains_key("x-from"), !is_rejection);
         assert_eq!(log.lock().unwrap().len(), 1);
+    }
+    for (setting, is_rejection) in [(RejectedRetry::ReturnRejection, true), (RejectedRetry::ReturnLastOutcome, false)] {
+        let retry = RetryConfig::grpc().backoff(Backoff::none()).on_rejected_retry(setting).without_observers();
+        assert_returned(RetryLayer::new(retry), is_rejection).await;
+        let config = RetryConfig::from_service_config(SERVICE_CONFIG).unwrap();
+        let config = config.map_methods(|base| base.on_rejected_retry(setting).without_observers());
+        assert_returned(config.layer(), is_rejection).await;
     }
 }
 
@@ -107,9 +119,7 @@ async fn a_longer_unavailable_is_returned_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_config_waits_out_unavailable() {
-    let json = r#"{"methodConfig": [{"name": [{}], "retryPolicy": {"maxAttempts": 2, "initialBackoff": "0.05s",
-        "maxBackoff": "1s", "backoffMultiplier": 2, "retryableStatusCodes": ["UNAVAILABLE"]}}]}"#;
-    let config = RetryConfig::from_service_config(json).unwrap();
+    let config = RetryConfig::from_service_config(SERVICE_CONFIG).unwrap();
     let (log, service) = answers(&[&[("grpc-status", "0")]]);
     let breaker = BreakerLayer::on(&opened(100 * MS)).on_rejection(Unavailable);
     let (status, took) = ask(config.layer().layer(breaker.layer(service)), "/greeter/Greet").await;

@@ -242,6 +242,10 @@ where
         self.base.discard(outcome)
     }
 
+    fn keep(&self, outcome: Result<&Res, &Err>) -> bool {
+        Policy::<Request<B>, Res, Err>::keep(&self.base, outcome)
+    }
+
     #[inline]
     fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
         self.base.origin(outcome)
