@@ -173,6 +173,14 @@ impl Attempt {
         self.number == 1 && self.is_untimed()
     }
 
+    /// The same attempt, if it [is plain](Self::is_plain). The compiler then knows its number and
+    /// times.
+    #[cfg_attr(not(feature = "retry"), allow(dead_code))]
+    #[inline]
+    pub(crate) fn as_plain(&self) -> Self {
+        Self { times: None, number: 1, is: self.is }
+    }
+
     /// The attempt's number: 1 is the first.
     #[inline]
     pub fn number(&self) -> u32 {

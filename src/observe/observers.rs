@@ -89,15 +89,6 @@ impl Observers {
         }
     }
 
-    /// Emits an event that is made only if there is an observer.
-    #[cfg_attr(not(feature = "retry"), allow(dead_code))]
-    #[inline]
-    pub(crate) fn emit_with<'a>(&self, event: impl FnOnce() -> Event<'a>) {
-        if !self.all.is_empty() {
-            self.emit(event());
-        }
-    }
-
     #[inline]
     pub(crate) fn emit(&self, event: Event<'_>) {
         for observer in &self.all {

@@ -162,12 +162,9 @@ where
     let seen = attempt.with_replayable(is_replayable).with_unsent(outcome.is_unsent);
     let started_and_now = attempt.started().map(|started| (started, Instant::now()));
 
-    let decision = outcome.decision.unwrap_or_else(|| {
-        let inner_cause = report.and_then(|report| report.rejection().or(report.failure_cause()));
-        let elapsed = started_and_now.map(|(started, now)| now - started);
-        let result = outcome.result.as_ref();
-        policy.decide(state, &seen, Outcome::new(result).with_elapsed(elapsed).with_cause(inner_cause))
-    });
+    let decision = outcome
+        .decision
+        .unwrap_or_else(|| policy.decide(state, &seen, shown(&outcome.result, report.as_ref(), started_and_now)));
     outcome.is_rejection = is_rejection(report.as_ref(), decision);
     let (delay, next) = match decision {
         Decision::Return(reason) => {
@@ -195,8 +192,20 @@ where
             None => Cause::NotReplayable,
         }
     };
-    policy.not_retried(state, &seen, obstacle);
+    policy.not_retried(state, &seen, shown(&outcome.result, report.as_ref(), started_and_now), obstacle);
     AfterAttempt::Return(Some(report_with(Some(obstacle))))
+}
+
+/// What the policy sees of an outcome.
+#[inline]
+fn shown<'a, Res, Err>(
+    result: &'a Result<Res, Err>,
+    report: Option<&CallReport>,
+    started_and_now: Option<(Instant, Instant)>,
+) -> Outcome<'a, Res, Err> {
+    let inner_cause = report.and_then(|report| report.rejection().or(report.failure_cause()));
+    let elapsed = started_and_now.map(|(started, now)| now - started);
+    Outcome::new(result.as_ref()).with_elapsed(elapsed).with_cause(inner_cause)
 }
 
 /// Whether a breaker rejected the attempt, and the policy doesn't accept the rejection.

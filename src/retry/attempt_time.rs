@@ -1,7 +1,8 @@
 //! When attempts begin, and when their time is over.
 //!
 //! A request is timed if its policy has [`TimeLimits`], or if the request carries a deadline. The
-//! clock isn't read for other requests.
+//! clock isn't read for other requests. A limit of `Duration::MAX` makes a request timed without
+//! ending it.
 
 use std::time::Duration;
 
@@ -86,7 +87,9 @@ pub(super) fn reached_limit<P, Req, Res, Err>(policy: &P, attempt: &Attempt) -> 
 where
     P: Policy<Req, Res, Err>,
 {
-    let limits = policy.limits();
+    let TimeLimits { attempt: own, total } = policy.limits();
+    // A total of `Duration::MAX` is never over: the request carries the deadline.
+    let limits = TimeLimits { attempt: own, total: total.filter(|&total| total < Duration::MAX) };
     match (attempt.deadline().filter(|&deadline| is_over(Some(deadline))), limits) {
         (Some(deadline), TimeLimits { total: None, .. }) => {
             let had = attempt.started().map(|started| deadline.saturating_duration_since(started));

@@ -111,7 +111,7 @@ trait AnyPolicy<Req, Res, Err>: Send + Sync {
     fn start(&self, request: &Req) -> BoxState;
     fn attempt(&self, state: &mut BoxState, attempt: &Attempt);
     fn decide(&self, state: &mut BoxState, attempt: &Attempt, outcome: Outcome<'_, Res, Err>) -> Decision;
-    fn not_retried(&self, state: &mut BoxState, attempt: &Attempt, cause: Cause);
+    fn not_retried(&self, state: &mut BoxState, attempt: &Attempt, outcome: Outcome<'_, Res, Err>, cause: Cause);
     fn deadline(&self, state: &BoxState) -> Option<Instant>;
     fn discard(&self, outcome: Result<Res, Err>) -> Option<DrainFuture>;
     fn keep(&self, outcome: Result<&Res, &Err>) -> bool;
@@ -137,8 +137,8 @@ where
         self.decide(state.get_mut(), attempt, outcome)
     }
 
-    fn not_retried(&self, state: &mut BoxState, attempt: &Attempt, cause: Cause) {
-        self.not_retried(state.get_mut(), attempt, cause);
+    fn not_retried(&self, state: &mut BoxState, attempt: &Attempt, outcome: Outcome<'_, Res, Err>, cause: Cause) {
+        self.not_retried(state.get_mut(), attempt, outcome, cause);
     }
 
     fn deadline(&self, state: &BoxState) -> Option<Instant> {
@@ -185,8 +185,8 @@ impl<Req, Res, Err> Policy<Req, Res, Err> for BoxPolicy<Req, Res, Err> {
         self.0.decide(state, attempt, outcome)
     }
 
-    fn not_retried(&self, state: &mut BoxState, attempt: &Attempt, cause: Cause) {
-        self.0.not_retried(state, attempt, cause);
+    fn not_retried(&self, state: &mut BoxState, attempt: &Attempt, outcome: Outcome<'_, Res, Err>, cause: Cause) {
+        self.0.not_retried(state, attempt, outcome, cause);
     }
 
     fn deadline(&self, state: &BoxState) -> Option<Instant> {

@@ -6,6 +6,7 @@ mod display_errors;
 mod label;
 mod register;
 mod registry_source;
+mod report_requests;
 mod setters;
 mod settings;
 mod transactions;
@@ -35,6 +36,7 @@ pub(super) use settings::Settings;
 /// | [`wait_out_rejections`](Self::wait_out_rejections) | of up to 250 ms, in a request's first 300 ms | without it, a breaker that opens for 100 ms fails calls that would succeed after a short wait |
 /// | [`on_rejected_retry`](Self::on_rejected_retry) | return the rejection | code that answers 503 with `Retry-After` sees every rejection, and nothing of a failed attempt is kept |
 /// | [`timeouts`](Self::timeouts) | none | the right limits depend on the call |
+/// | [`report_requests`](Self::report_requests) | off | a success on the first attempt then reads no clock and emits no event |
 /// | [`switch`](Self::switch), [`quota`](Self::quota) | none | only batch jobs and operators need them |
 /// | classifier | [`ErrorClassifier`] | an error is transient unless it is known not to be |
 /// | [`idempotent`](Self::idempotent) | not stated | a failed call may have been processed; with [`ErrorClassifier`], only a request that provably wasn't sent is sent again |

@@ -3,6 +3,10 @@
 mod after_failure;
 mod budget_reports;
 mod checks;
+mod durations;
+mod end_events;
+mod ended;
+mod resend_events;
 mod retry_delay;
 mod wait_out;
 
@@ -18,8 +22,10 @@ use crate::{
     Attempt, Cause, Classifier, FailureInfo, Outcome, Verdict,
     classify::{DrainFuture, FailureDescription, Origin, failure_text::failure_info},
     cold_option::ColdOption,
+    observe::RequestOutcome,
     time::Instant,
 };
+use ended::Ended;
 
 /// The state of a [`RetryConfig`] for one request.
 #[derive(Debug)]
@@ -40,11 +46,20 @@ struct AfterFailure {
     age: RequestAge,
     /// The request has had its transparent retry.
     had_transparent_retry: bool,
+    /// The start of the request, if it is timed. Otherwise the start of the latest call, if there
+    /// are observers.
+    started: Option<Instant>,
 }
 
 impl<Memo, Account> RetryState<Memo, Account> {
-    fn after_failure(&mut self) -> &mut AfterFailure {
-        self.after_failure.get_or_insert_with(Box::default)
+    /// The state after the failure of this attempt.
+    fn after_failure(&mut self, attempt: &Attempt) -> &mut AfterFailure {
+        self.after_failure.get_or_insert_with(|| {
+            // `Box::default` writes the state in its place.
+            let mut state = Box::<AfterFailure>::default();
+            state.started = attempt.started();
+            state
+        })
     }
 }
 
@@ -67,9 +82,12 @@ where
     }
 
     #[inline]
-    fn attempt(&self, progress: &mut Self::State, _: &Attempt) {
+    fn attempt(&self, progress: &mut Self::State, attempt: &Attempt) {
         if let Some(after_failure) = progress.after_failure.as_mut() {
             after_failure.reservation.spend();
+            if !self.settings.observers.is_empty() && attempt.is_untimed() {
+                after_failure.started = Some(Instant::now());
+            }
         }
         self.quota.consume(&mut progress.account);
     }
@@ -79,13 +97,23 @@ where
         self.decide_but(progress, attempt, outcome, |_| None)
     }
 
-    fn not_retried(&self, progress: &mut Self::State, attempt: &Attempt, cause: Cause) {
+    fn not_retried(&self, progress: &mut Self::State, attempt: &Attempt, outcome: Outcome<'_, Res, Err>, cause: Cause) {
         // Refunded here and not later, when the caller drops the future.
         if let Some(after_failure) = progress.after_failure.as_mut() {
             after_failure.reservation.give_back();
         }
         self.quota.release(&mut progress.account);
-        self.emit_stopped::<Req, _>(progress, attempt, cause, &|| None);
+        let ended = |memo: &_| match self.verdict::<Req, _, _>(memo, &outcome) {
+            Verdict::Success => Ended { outcome: RequestOutcome::Success, failure: None, elapsed: outcome.elapsed() },
+            Verdict::Neutral | Verdict::ClientError => {
+                Ended { outcome: RequestOutcome::Neutral, failure: None, elapsed: outcome.elapsed() }
+            }
+            Verdict::Failure(failure) => {
+                let info = failure_info::<_, Req, Res, _>(&self.classifier, failure.kind(), outcome.result());
+                Ended::failed(info.with_duration(outcome.elapsed()))
+            }
+        };
+        self.emit_stopped::<Req, _>(progress, attempt, cause, &ended);
     }
 
     #[inline]
@@ -103,7 +131,7 @@ where
 
     #[inline]
     fn limits(&self) -> TimeLimits {
-        self.settings.limits
+        self.settings.policy_limits
     }
 
     fn timed_out(&self, elapsed: Elapsed) -> Option<Result<Res, Err>> {
@@ -142,6 +170,17 @@ where
 
 impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     #[inline(always)]
+    fn verdict<Req, Res, Err>(&self, memo: &C::Memo, outcome: &Outcome<'_, Res, Err>) -> Verdict
+    where
+        C: Classifier<Req, Res, Err>,
+    {
+        match outcome.cause() {
+            Some(Cause::Rejected { retry_in }) => Verdict::rejected(retry_in),
+            _ => self.classifier.classify(memo, outcome.result()),
+        }
+    }
+
+    #[inline(always)]
     fn decide_but<Req, Res, Err>(
         &self,
         progress: &mut RetryState<C::Memo, Quota::Quota>,
@@ -160,16 +199,22 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         let paid = after_failure.and_then(|after_failure| after_failure.reservation.settle(attempt.number()));
         self.quota.release(&mut progress.account);
 
-        let verdict = match outcome.cause() {
-            Some(Cause::Rejected { retry_in }) => Verdict::rejected(retry_in),
-            _ => self.classifier.classify(&progress.memo, outcome.result()),
-        };
-        match verdict {
+        match self.verdict::<Req, _, _>(&progress.memo, &outcome) {
             Verdict::Success => {
                 self.settings.report_success(attempt, paid);
+                if !attempt.is_plain() {
+                    let (ended, state) = (RequestOutcome::Success, &progress.after_failure);
+                    self.settings.emit_unfailed(ended, state, attempt, outcome.elapsed());
+                }
                 Decision::Return(DecisionReason::Success)
             }
-            Verdict::Neutral | Verdict::ClientError => Decision::Return(DecisionReason::Neutral),
+            Verdict::Neutral | Verdict::ClientError => {
+                if !attempt.is_plain() {
+                    let (ended, state) = (RequestOutcome::Neutral, &progress.after_failure);
+                    self.settings.emit_unfailed(ended, state, attempt, outcome.elapsed());
+                }
+                Decision::Return(DecisionReason::Neutral)
+            }
             Verdict::Failure(failure) => {
                 let elapsed = outcome.elapsed();
                 match outcome.result() {

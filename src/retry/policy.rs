@@ -86,8 +86,14 @@ use crate::{
 ///         self.0.attempt(&mut state.inner, attempt);
 ///     }
 ///
-///     fn not_retried(&self, state: &mut Self::State, attempt: &Attempt, cause: Cause) {
-///         self.0.not_retried(&mut state.inner, attempt, cause);
+///     fn not_retried(
+///         &self,
+///         state: &mut Self::State,
+///         attempt: &Attempt,
+///         outcome: Outcome<'_, Res, Err>,
+///         cause: Cause,
+///     ) {
+///         self.0.not_retried(&mut state.inner, attempt, outcome, cause);
 ///     }
 ///
 ///     fn deadline(&self, state: &Self::State) -> Option<Instant> {
@@ -155,9 +161,10 @@ pub trait Policy<Req, Res, Err> {
 
     /// The layer overrules a decision to retry and returns the outcome: the request can't be sent
     /// again, or the delay would cross the deadline. It rarely happens to a policy that reads
-    /// [`Attempt::is_replayable`] and [`Attempt::deadline`].
-    fn not_retried(&self, state: &mut Self::State, attempt: &Attempt, cause: Cause) {
-        let _ = (state, attempt, cause);
+    /// [`Attempt::is_replayable`] and [`Attempt::deadline`]. `attempt` and `outcome` are those that
+    /// [`decide`](Self::decide) got right before.
+    fn not_retried(&self, state: &mut Self::State, attempt: &Attempt, outcome: Outcome<'_, Res, Err>, cause: Cause) {
+        let _ = (state, attempt, outcome, cause);
     }
 
     /// The deadline that the request itself carries. The total limit of [`limits`](Self::limits)

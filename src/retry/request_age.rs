@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
-use crate::{Attempt, time::Instant};
+use crate::time::Instant;
 
 /// The start of a request, as far as it is known, and its waits. The clock isn't read at the start
 /// of a request that has no time limit.
+///
+/// `started` is the start of an attempt of a request with a time limit or a deadline.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct RequestAge {
     since: Option<Instant>,
@@ -16,26 +18,26 @@ pub(super) struct RequestAge {
 
 impl RequestAge {
     /// Counts from the start of a timed request. Reads no clock.
-    pub(super) fn begin_if_timed(&mut self, attempt: &Attempt) {
-        self.since = self.since.or(attempt.started());
+    pub(super) fn begin_if_timed(&mut self, started: Option<Instant>) {
+        self.since = self.since.or(started);
     }
 
     /// Counts from the start of a timed request, or from now.
-    pub(super) fn begin(&mut self, attempt: &Attempt) {
-        self.since = self.since.or(attempt.started()).or_else(|| Some(Instant::now()));
+    pub(super) fn begin(&mut self, started: Option<Instant>) {
+        self.since = self.since.or(started).or_else(|| Some(Instant::now()));
     }
 
     /// The age. It is at least the sum of the waits, so that the waits end even if a manual clock
     /// doesn't advance.
-    pub(super) fn at(&self, attempt: &Attempt) -> Duration {
-        let since = self.since.or(attempt.started());
+    pub(super) fn at(&self, started: Option<Instant>) -> Duration {
+        let since = self.since.or(started);
         let age = since.map_or(Duration::ZERO, |since| Instant::now().saturating_duration_since(since));
         age.max(self.waited)
     }
 
     /// Adds a wait for a rejection.
-    pub(super) fn add_wait(&mut self, attempt: &Attempt, delay: Duration) {
-        self.begin(attempt);
+    pub(super) fn add_wait(&mut self, started: Option<Instant>, delay: Duration) {
+        self.begin(started);
         self.waited = self.waited.saturating_add(delay);
     }
 }

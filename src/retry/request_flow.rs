@@ -78,7 +78,9 @@ where
                     && this.attempt.is_plain()
                     && !stored.is_lost() =>
             {
-                let decision = policy.decide(state, this.attempt, Outcome::new(Ok(&response)));
+                // Without `as_plain`, the policy would compare the number and the times once more.
+                let attempt = this.attempt.as_plain();
+                let decision = policy.decide(state, &attempt, Outcome::new(Ok(&response)));
                 if !matches!(decision, Decision::Return(DecisionReason::Success)) {
                     let outcome = AttemptOutcome::decided(Ok(response), decision);
                     return self.poll_slow(SlowPath::Ended(outcome), cx);

@@ -16,11 +16,12 @@ use http_body_util::{BodyExt, Empty, Full, StreamBody, combinators::UnsyncBoxBod
 use tonic::Code;
 use tower::{Layer, service_fn};
 use tower_recourse::{
-    FailureKind, RetryConfig,
+    FailureKind, RetryConfig, RetryLayer,
     grpc::{DeadlineExceeded, GrpcReplay, PeekLayer, ServiceConfig},
     http::Replay,
     observe::Event,
     retry::{Budget, BudgetStats, Timeouts, TokenBucket, budget::Token},
+    testing::EventRecorder,
 };
 
 use crate::{
@@ -505,4 +506,40 @@ fn a_service_config_is_described() {
     let replaced = config.map_methods(|base| base.budget(TokenBucket::default()));
     let budget = replaced.describe().value("budget").unwrap().to_owned();
     assert!(budget.starts_with("TokenBucket"), "a budget replaces the throttle: {budget}");
+}
+
+/// With a service config and with a `RetryConfig`.
+#[tokio::test(start_paused = true)]
+async fn every_finished_call_is_reported_with_its_code() {
+    let failed = r#"failure=transient status="gRPC 14 UNAVAILABLE""#;
+    let failed_twice = [
+        format!("RetryStopped attempt=2 cause=attempts_exhausted {failed}"),
+        format!("RequestFinished attempts=2 outcome=failure cause=attempts_exhausted {failed}"),
+    ];
+    let ends: [(crate::Script, &[String]); 4] = [
+        (&[&[("grpc-status", "0")]], &["RequestFinished attempts=1 outcome=success".to_owned()]),
+        (&[&[("grpc-status", "5")]], &["RequestFinished attempts=1 outcome=neutral".to_owned()]),
+        (
+            &[&[("grpc-status", "14")], &[("grpc-status", "0")]],
+            &["RetrySucceeded attempt=2".to_owned(), "RequestFinished attempts=2 outcome=success".to_owned()],
+        ),
+        (&[&[("grpc-status", "14")]], &failed_twice),
+    ];
+    for (script, expected) in ends {
+        let events = EventRecorder::new();
+        let config = RetryConfig::grpc().retries(1).without_observers().observe(events.clone()).report_requests();
+        let (_, service) = answers(script);
+        RetryLayer::new(config).layer(service).oneshot(request("/greeter/Greet")).await.unwrap();
+        let by_config = events.take();
+
+        let policy = policy(2, r#"["UNAVAILABLE"]"#);
+        let config = read(&format!(r#"{{ "methodConfig": [{{ "name": [{{}}], "retryPolicy": {policy} }}] }}"#));
+        let config = config.map_methods(|base| base.observe(events.clone()).report_requests());
+        let (_, service) = answers(script);
+        config.layer().layer(service).oneshot(request("/greeter/Greet")).await.unwrap();
+        for lines in [by_config, events.take()] {
+            let ends: Vec<_> = lines.iter().filter(|line| !line.starts_with("RetryScheduled")).collect();
+            assert_eq!(ends, expected.iter().collect::<Vec<_>>());
+        }
+    }
 }

@@ -33,6 +33,7 @@ mod rejections;
 mod replay_bodies;
 mod replay_edge_cases;
 mod replay_memory;
+mod reported_requests;
 mod reqwest_bodies;
 mod resend_count;
 mod resend_rules;

@@ -3,7 +3,7 @@
 use reqwest::{Client, Method};
 use tokio::time::Instant;
 use tower::ServiceBuilder;
-use tower_recourse::{RetryLayer, http::StatusClassifier, reqwest::Error, retry::Timeouts};
+use tower_recourse::{RetryLayer, http::StatusClassifier, reqwest::Error, retry::Timeouts, testing::EventRecorder};
 
 use crate::{
     answer, config, ms, request, retried, send,
@@ -102,4 +102,21 @@ async fn a_refused_connection_is_retried_until_the_server_is_up() {
     let get = request(Method::GET, &format!("http://{address}/"));
     let (got, ()) = tokio::join!(answer(&mut service, get), serve_soon(address));
     assert_eq!(got.0, 200);
+}
+
+#[tokio::test]
+async fn every_finished_request_is_reported() {
+    let server = Server::start([reply(503), reply(200), reply(404)]).await;
+    let events = EventRecorder::new();
+    let config = config().observe(events.clone()).report_requests();
+    let mut service = ServiceBuilder::new().layer(RetryLayer::new(config)).service(Client::new());
+    assert_eq!(answer(&mut service, request(Method::GET, &server.url("/"))).await.0, 200);
+    assert_eq!(answer(&mut service, request(Method::GET, &server.url("/"))).await.0, 404);
+    let expected = [
+        r#"RetryScheduled attempt=1 delay=2ms failure=transient status="HTTP 503""#,
+        "RetrySucceeded attempt=2",
+        "RequestFinished attempts=2 outcome=success",
+        "RequestFinished attempts=1 outcome=success",
+    ];
+    assert_eq!(events.lines(), expected);
 }

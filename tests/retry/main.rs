@@ -17,6 +17,7 @@ mod quota_refunds;
 mod readiness;
 mod rejected_retries;
 mod rejections;
+mod reported_requests;
 mod request_budget;
 mod reservations;
 mod run;

@@ -64,7 +64,13 @@ async fn a_custom_policy_cannot_wait_past_the_deadline() {
         fn decide(&self, _: &mut Option<Cause>, _: &Attempt, _: Outcome<'_, &'static str, Oops>) -> Decision {
             Decision::Retry { delay: self.0, reason: DecisionReason::Transient }
         }
-        fn not_retried(&self, _: &mut Option<Cause>, attempt: &Attempt, cause: Cause) {
+        fn not_retried(
+            &self,
+            _: &mut Option<Cause>,
+            attempt: &Attempt,
+            _: Outcome<'_, &'static str, Oops>,
+            cause: Cause,
+        ) {
             assert_eq!((attempt.number(), cause), (1, Cause::Deadline));
         }
         fn limits(&self) -> TimeLimits {

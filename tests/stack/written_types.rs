@@ -303,7 +303,7 @@ impl Policy<u32, String, fmt::Error> for Logging {
         }
     }
 
-    fn not_retried(&self, attempts: &mut u32, _: &Attempt, cause: Cause) {
+    fn not_retried(&self, attempts: &mut u32, _: &Attempt, _: Outcome<'_, String, fmt::Error>, cause: Cause) {
         self.log("not_retried");
         assert_eq!((*attempts, cause), (12, Cause::Deadline));
     }

@@ -45,6 +45,7 @@ fn every_setting_of_a_retry_is_described() {
         .quota(&quota, |(): &()| "key")
         .switch(&RetrySwitch::on())
         .classify_errors(|_: &&str| Verdict::permanent())
+        .report_requests()
         .without_observers()
         .seed(7);
     let expected = "\
@@ -66,6 +67,7 @@ quota: 3 retries per key, any number of in total, at most 10000 keys
 switch: set
 classifier: ErrorClassifierFn
 replay: CloneRequest
+report_requests: yes
 observers: 0
 seed: 7
 ";

@@ -229,8 +229,8 @@ where
         self.retries[state.method].decide(&mut state.state, attempt, outcome)
     }
 
-    fn not_retried(&self, state: &mut Self::State, attempt: &Attempt, cause: Cause) {
-        self.retries[state.method].not_retried(&mut state.state, attempt, cause);
+    fn not_retried(&self, state: &mut Self::State, attempt: &Attempt, outcome: Outcome<'_, Res, Err>, cause: Cause) {
+        self.retries[state.method].not_retried(&mut state.state, attempt, outcome, cause);
     }
 
     fn deadline(&self, state: &Self::State) -> Option<Instant> {

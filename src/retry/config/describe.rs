@@ -28,6 +28,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// switch: none
     /// classifier: ErrorClassifier
     /// replay: CloneRequest
+    /// report_requests: no
     /// observers: 1
     /// seed: random
     /// ");
@@ -52,6 +53,8 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
             rejection_wait,
             rejected_retry,
             limits: TimeLimits { attempt, total },
+            reports_requests,
+            policy_limits: _,
             observers,
             seed,
             is_seeded,
@@ -80,6 +83,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         described.add_optional("switch", switch.as_ref().map(|_| "set"));
         described.add("classifier", type_name::<C>());
         described.add("replay", type_name::<Replay>());
+        described.add("report_requests", if *reports_requests { "yes" } else { "no" });
         described.add("observers", observers.len());
         described.add_seed(is_seeded.then_some(*seed));
         described

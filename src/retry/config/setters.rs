@@ -120,7 +120,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// The time limits of attempts and requests. Default: none.
     pub fn timeouts<NewTimeout>(mut self, timeouts: Timeouts<NewTimeout>) -> RetryConfig<C, NewTimeout, Quota, Replay> {
         let Timeouts { limits, on_timeout } = timeouts;
-        self.settings.limits = limits;
+        self.settings.set_limits(limits);
         RetryConfig {
             settings: self.settings,
             on_timeout,

@@ -4,17 +4,19 @@
 //! the peer didn't process is retried transparently, once, and a short rejection is waited out.
 //! Neither costs budget or quota.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::time::Duration;
 
 use super::{
     super::{
         Decision, DecisionReason, Override, Proposal, RetryConfig, budget::Token, config::Settings, quota::QuotaSource,
     },
     RetryState,
+    ended::Ended,
 };
-use crate::{Attempt, Cause, Delivery, Failure, FailureInfo, FailureKind, observe::Event, time::Instant};
+use crate::{Attempt, Delivery, Failure, FailureInfo, FailureKind, time::Instant};
 
-/// Returns the details of the failure for events. It is called only if there is an observer.
+/// Returns the details of the failure for events, with the duration of the attempt if it is timed.
+/// It is called only if there is an observer.
 pub(super) type FailureDetails<'a> = &'a dyn Fn(FailureKind) -> FailureInfo<'a>;
 
 impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
@@ -33,25 +35,23 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     where
         Quota: QuotaSource<Req>,
     {
-        let Settings { name, observers, .. } = &self.settings;
-        let number = attempt.number();
+        let Settings { observers, .. } = &self.settings;
 
         if failure.is_unprocessed() && self.may_retry_transparently(progress, attempt) {
-            let after_failure = progress.after_failure();
+            let after_failure = progress.after_failure(attempt);
             after_failure.had_transparent_retry = true;
-            after_failure.age.begin_if_timed(attempt);
-            observers.emit_with(|| Event::TransparentRetry {
-                name,
-                attempt: number,
-                failure: details(failure.kind()),
-                elapsed: None,
-            });
+            after_failure.age.begin_if_timed(self.settings.start_of_limited(attempt));
+            if !observers.is_empty() {
+                self.settings.emit_transparent_retry(&progress.after_failure, attempt, details(failure.kind()));
+            }
             return Decision::TransparentRetry;
         }
 
         if let Some(delay) = self.rejection_delay(progress, attempt, failure) {
             self.hold_for_rejection::<Req, _>(progress, attempt, paid, delay);
-            observers.emit(Event::RejectionWait { name, attempt: number, delay, elapsed: None });
+            if !observers.is_empty() {
+                self.settings.emit_wait(&progress.after_failure, attempt, details(failure.kind()), delay);
+            }
             return Decision::WaitOut { delay };
         }
 
@@ -73,17 +73,10 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         };
         match checked.and_then(|next| self.reserve::<Req, _>(progress, attempt, failure, next)) {
             Ok(delay) => {
-                let quota = self.quota.usage(&mut progress.account);
-                observers.emit_with(|| Event::RetryScheduled {
-                    name,
-                    attempt: number,
-                    max_attempts: self.settings.max_attempts(),
-                    failure: details(failure.kind()),
-                    delay,
-                    elapsed: None,
-                    reason: override_reason,
-                    quota,
-                });
+                if !observers.is_empty() {
+                    let info = details(failure.kind());
+                    self.emit_scheduled::<Req, _>(progress, attempt, info, delay, override_reason);
+                }
                 let reason = override_reason.map_or(DecisionReason::Transient, DecisionReason::Custom);
                 Decision::Retry { delay, reason }
             }
@@ -92,7 +85,8 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
                     self.settings.emit_if_idempotency_unknown(failure);
                 }
                 if let Some(cause) = reason.cause() {
-                    self.emit_stopped::<Req, _>(progress, attempt, cause, &|| Some(details(failure.kind())));
+                    let ended = |_: &_| Ended::failed(details(failure.kind()));
+                    self.emit_stopped::<Req, _>(progress, attempt, cause, &ended);
                 }
                 Decision::Return(reason)
             }
@@ -108,33 +102,6 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
             && attempt.is_replayable()
             && !attempt.is_unsent()
             && !crosses_deadline(attempt, Duration::ZERO)
-    }
-
-    /// Emits the events of a failure that isn't retried.
-    pub(super) fn emit_stopped<'b, Req, Memo>(
-        &self,
-        progress: &mut RetryState<Memo, Quota::Quota>,
-        attempt: &Attempt,
-        cause: Cause,
-        failure: &dyn Fn() -> Option<FailureInfo<'b>>,
-    ) where
-        Quota: QuotaSource<Req>,
-    {
-        let Settings { name, observers, emitted_not_replayable, .. } = &self.settings;
-        // Relaxed: all that matters is that the event is emitted once.
-        if cause == Cause::NotReplayable && !emitted_not_replayable.swap(true, Ordering::Relaxed) {
-            observers.emit(Event::RequestNotReplayable { name });
-        }
-        let quota = self.quota.usage(&mut progress.account);
-        observers.emit_with(|| Event::RetryStopped {
-            name,
-            attempt: attempt.number(),
-            max_attempts: self.settings.max_attempts(),
-            cause,
-            failure: failure(),
-            elapsed: None,
-            quota,
-        });
     }
 }
 

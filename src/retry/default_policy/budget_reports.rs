@@ -7,10 +7,10 @@ use super::{
     },
     after_failure::is_unmade,
 };
-use crate::{Attempt, Failure, call_context::budget_scope, observe::Event};
+use crate::{Attempt, Failure, call_context::budget_scope};
 
 impl Settings {
-    /// Reports a success to the budget, and emits its event if a retry led to it.
+    /// Reports a success to the budget.
     #[inline]
     pub(super) fn report_success(&self, attempt: &Attempt, paid: Option<Token>) {
         if let Some(budget) = self.unreported_budget(attempt) {
@@ -21,23 +21,6 @@ impl Settings {
                 budget.succeeded_at_once();
             }
         }
-        let number = attempt.number();
-        if number > 1 {
-            self.emit_succeeded(number);
-        }
-    }
-
-    /// Outlined, so that a first success doesn't pay for it.
-    #[cold]
-    #[inline(never)]
-    fn emit_succeeded(&self, attempt: u32) {
-        self.observers.emit(Event::RetrySucceeded {
-            name: &self.name,
-            attempt,
-            max_attempts: self.max_attempts(),
-            duration: None,
-            elapsed: None,
-        });
     }
 
     /// Reports a failure to the budget. After a rejection, no attempt was made, so the token is

@@ -115,7 +115,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         quota.try_acquire(&mut progress.account).map_err(DecisionReason::Quota)?;
         if let Some(budget) = &settings.budget {
             match budget.reserve(failure.kind()) {
-                Some(reservation) => progress.after_failure().reservation = reservation,
+                Some(reservation) => progress.after_failure(attempt).reservation = reservation,
                 None => {
                     quota.release(&mut progress.account);
                     return Err(DecisionReason::Budget);
@@ -123,11 +123,11 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
             }
         }
 
-        let after_failure = progress.after_failure();
+        let after_failure = progress.after_failure(attempt);
         if delay.is_zero() {
-            after_failure.age.begin_if_timed(attempt);
+            after_failure.age.begin_if_timed(settings.start_of_limited(attempt));
         } else if !settings.rejection_wait.is_none() {
-            after_failure.age.begin(attempt);
+            after_failure.age.begin(settings.start_of_limited(attempt));
         }
         match backoff {
             Some(backoff) => after_failure.backoff.record(backoff),

@@ -37,7 +37,8 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         if !idempotent && attempt.may_have_worked() {
             return None;
         }
-        let age = progress.after_failure.as_ref().map_or_else(RequestAge::default, |state| state.age).at(attempt);
+        let age = progress.after_failure.as_ref().map_or_else(RequestAge::default, |state| state.age);
+        let age = age.at(self.settings.start_of_limited(attempt));
         let delay = rejection_wait.delay(retry_in, age, || self.settings.random())?;
         (!crosses_deadline(attempt, delay)).then_some(delay)
     }
@@ -53,8 +54,8 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     ) where
         Quota: QuotaSource<Req>,
     {
-        let after_failure = progress.after_failure();
-        after_failure.age.add_wait(attempt, delay);
+        let after_failure = progress.after_failure(attempt);
+        after_failure.age.add_wait(self.settings.start_of_limited(attempt), delay);
         if let (Some(budget), Some(paid)) = (&self.settings.budget, paid) {
             after_failure.reservation = budget.hold(paid);
         }

@@ -104,8 +104,8 @@ where
         self.decide_with(state, attempt, outcome, &mut |_| None)
     }
 
-    fn not_retried(&self, state: &mut Self::State, attempt: &Attempt, cause: Cause) {
-        self.policy.not_retried(&mut state.state, attempt, cause);
+    fn not_retried(&self, state: &mut Self::State, attempt: &Attempt, outcome: Outcome<'_, Res, Err>, cause: Cause) {
+        self.policy.not_retried(&mut state.state, attempt, outcome, cause);
     }
 
     fn deadline(&self, state: &Self::State) -> Option<Instant> {

@@ -32,8 +32,8 @@ macro_rules! expect {
 // Expected instructions per call. Lower a count when its path needs fewer instructions.
 expect! {
     bare: 7,
-    retry_without_budget: 142,
-    retry: 204,
+    retry_without_budget: 139,
+    retry: 203,
     retry_spent: 3695,
     breaker: 80,
     breaker_with_a_window_of_calls: 96,
