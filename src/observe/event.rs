@@ -4,6 +4,12 @@ use crate::{Cause, FailureInfo, Name};
 
 /// Something that happened in a layer or circuit. Each is emitted once, to every
 /// [`Observer`](super::Observer).
+///
+/// A request without a time limit reads no clock at its start, so not all durations are known.
+/// `elapsed` and the durations of all attempts are known for requests with a time limit or a
+/// deadline, and with [`RetryConfig::report_requests`](crate::RetryConfig::report_requests). For
+/// other requests, the duration of each attempt after the first is known, from the call of the
+/// service to its end.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -62,7 +68,8 @@ pub enum Event<'a> {
         max_attempts: Option<u32>,
         /// Why the retry stopped.
         cause: Cause,
-        /// Why the last attempt failed. `None` if it isn't known.
+        /// Why the last attempt failed. `None` if the classifier doesn't call its outcome a
+        /// failure: a policy of your own around a `RetryConfig` may retry other outcomes.
         failure: Option<FailureInfo<'a>>,
         /// How long the request has taken so far. `None` if it wasn't measured.
         elapsed: Option<Duration>,
@@ -98,12 +105,14 @@ pub enum Event<'a> {
         elapsed: Option<Duration>,
     },
     /// A request finished, with any outcome. Emitted only if it is switched on, by
-    /// `RetryConfig::report_requests`. A request whose future is dropped before it finishes emits
-    /// none.
+    /// [`RetryConfig::report_requests`](crate::RetryConfig::report_requests), and after the other
+    /// events of the request. A request whose future is dropped before it finishes emits none, and
+    /// neither does one that panics.
     RequestFinished {
         /// The retry's name.
         name: &'a Name,
-        /// How many attempts were made.
+        /// The number of the last attempt. An attempt whose service didn't become ready counts,
+        /// too.
         attempts: u32,
         /// What the caller received.
         outcome: RequestOutcome,
@@ -111,7 +120,7 @@ pub enum Event<'a> {
         cause: Option<Cause>,
         /// Why the last attempt failed, if the request failed.
         failure: Option<FailureInfo<'a>>,
-        /// How long the request took. `None` if it wasn't measured.
+        /// How long the request took, from the call of the retry to its result.
         elapsed: Option<Duration>,
     },
     /// A circuit opened. It rejects calls.

@@ -1,7 +1,8 @@
 //! Events and observers: a layer or circuit passes each [`Event`] to every [`Observer`] that was
 //! added to it.
 //!
-//! A success on the first attempt through a closed circuit emits no event. A layer calls its
+//! A success on the first attempt through a closed circuit emits no event, unless
+//! [`RetryConfig::report_requests`](crate::RetryConfig::report_requests) is set. A layer calls its
 //! observers on the task of the call, after it has updated its state, and with no lock held. A slow
 //! observer slows the call down. An observer that panics makes the call panic; the layer's counts
 //! stay correct.

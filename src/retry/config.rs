@@ -73,7 +73,7 @@ impl<C: fmt::Debug, Timeout, Quota: fmt::Debug, Replay> fmt::Debug for RetryConf
             .field("retries", &self.settings.retries)
             .field("backoff", &self.settings.backoff)
             .field("budget", &self.settings.budget)
-            .field("limits", &self.settings.limits)
+            .field("limits", &self.settings.user_limits)
             .field("classifier", &self.classifier)
             .field("quota", &self.quota)
             .finish_non_exhaustive()

@@ -131,7 +131,7 @@ where
 
     #[inline]
     fn limits(&self) -> TimeLimits {
-        self.settings.policy_limits
+        self.settings.limits
     }
 
     fn timed_out(&self, elapsed: Elapsed) -> Option<Result<Res, Err>> {

@@ -119,9 +119,10 @@
 //! | `RejectionWait` | the retry waits for the end of a short rejection |
 //! | `RequestNotReplayable` | once per configuration: a request couldn't be retried because it can't be sent again |
 //! | `IdempotencyUnknown` | once per configuration: a failure wasn't retried because the classifier doesn't know whether the request is idempotent |
+//! | `RequestFinished` | once per request, with [`report_requests`](RetryConfig::report_requests); a request whose first attempt succeeds emits no other event |
 //!
-//! A request whose first attempt succeeds emits no event. By default, events are written with
-//! `tracing`.
+//! By default, events are written with `tracing`. They contain an error of your own type as the
+//! name of the type, or with [`display_errors`](RetryConfig::display_errors) as its text.
 //!
 //! # Anti-patterns
 //!

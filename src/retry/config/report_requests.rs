@@ -41,7 +41,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// [`Event::RequestFinished`]: crate::observe::Event::RequestFinished
     pub fn report_requests(mut self) -> Self {
         self.settings.reports_requests = true;
-        self.settings.set_limits(self.settings.limits);
+        self.settings.set_limits(self.settings.user_limits);
         self
     }
 }
@@ -53,8 +53,8 @@ impl Settings {
     /// read the clock at their start and use its slow path, and it never ends. So the healthy path
     /// of other requests needs no further comparison.
     pub(super) fn set_limits(&mut self, limits: TimeLimits) {
-        self.limits = limits;
-        self.policy_limits = match self.reports_requests && limits.is_none() {
+        self.user_limits = limits;
+        self.limits = match self.reports_requests && limits.is_none() {
             true => TimeLimits { attempt: None, total: Some(Duration::MAX) },
             false => limits,
         };
@@ -63,6 +63,6 @@ impl Settings {
     /// The start of an attempt whose request has a time limit or a deadline. The start of any other
     /// attempt is known only for events, and no decision depends on it.
     pub(in crate::retry) fn start_of_limited(&self, attempt: &Attempt) -> Option<Instant> {
-        attempt.started().filter(|_| !self.limits.is_none() || attempt.deadline().is_some())
+        attempt.started().filter(|_| !self.user_limits.is_none() || attempt.deadline().is_some())
     }
 }

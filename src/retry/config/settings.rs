@@ -38,10 +38,10 @@ pub(in crate::retry) struct Settings {
     pub(in crate::retry) rejection_wait: RejectionWait,
     pub(in crate::retry) rejected_retry: RejectedRetry,
     /// The user's limits. See [`set_limits`](Self::set_limits).
-    pub(super) limits: TimeLimits,
+    pub(super) user_limits: TimeLimits,
     pub(in crate::retry) reports_requests: bool,
     /// The limits of the policy.
-    pub(in crate::retry) policy_limits: TimeLimits,
+    pub(in crate::retry) limits: TimeLimits,
     pub(in crate::retry) observers: Observers,
     pub(in crate::retry) seed: u64,
     /// Whether the user has set the seed.
@@ -73,9 +73,9 @@ impl Default for Settings {
             retry_after_jitter: Ratio::new(0.2).expect("0.2 is a ratio"),
             rejection_wait: RejectionWait::default(),
             rejected_retry: RejectedRetry::default(),
-            limits: TimeLimits::default(),
+            user_limits: TimeLimits::default(),
             reports_requests: false,
-            policy_limits: TimeLimits::default(),
+            limits: TimeLimits::default(),
             observers: Observers::default(),
             seed: random::fresh_seed(),
             is_seeded: false,

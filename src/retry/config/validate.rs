@@ -31,7 +31,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// The first setting of the table that is rejected. The error names the setter and its part:
     /// `timeouts.attempt`, `timeouts.total`, `backoff.max`, `throttled_backoff.max`.
     pub fn validate(self) -> Result<Self, InvalidConfig> {
-        let TimeLimits { attempt, total } = self.settings.limits;
+        let TimeLimits { attempt, total } = self.settings.user_limits;
         for (field, limit) in [("timeouts.attempt", attempt), ("timeouts.total", total)] {
             if limit.is_some_and(|limit| limit.is_zero()) {
                 return Err(InvalidConfig::new(field, Duration::ZERO, "above 0, or left out for no limit"));
