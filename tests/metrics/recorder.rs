@@ -1,8 +1,18 @@
 //! Recorders that are installed late, and publishing in the background.
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
-use tower_recourse::{Circuit, Registry, RetryConfig, RetryLayer, metrics::MetricsObserver, retry::Backoff};
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, NoopRecorder, Recorder, SharedString, Unit};
+use tower_recourse::{
+    Circuit, Registry, RetryConfig, RetryLayer,
+    breaker::keyed::CircuitRegistry,
+    metrics::{METRICS, MetricsObserver},
+    retry::Backoff,
+};
 
 use crate::{circuits::config, exporter::Exporter};
 
@@ -65,4 +75,77 @@ async fn a_period_of_zero_leaves_time_for_other_tasks() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     publishing.abort();
     assert!(publishing.await.unwrap_err().is_cancelled());
+}
+
+/// A recorder that uses the registry whenever it is used.
+struct Reentrant {
+    registry: Registry,
+    circuits: CircuitRegistry<u32>,
+    uses: AtomicU32,
+}
+
+impl Reentrant {
+    fn use_registry(&self) {
+        let key = self.uses.fetch_add(1, Ordering::Relaxed);
+        // Evicts a circuit with counts.
+        self.circuits.get(&key).try_acquire().unwrap().neutral();
+        self.registry.limit_keys_in_metrics(3);
+        self.registry.publish_to(&NoopRecorder);
+    }
+}
+
+impl Recorder for Reentrant {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {
+        self.use_registry();
+    }
+
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {
+        self.use_registry();
+    }
+
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {
+        self.use_registry();
+    }
+
+    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+        self.use_registry();
+        Counter::noop()
+    }
+
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        self.use_registry();
+        Gauge::noop()
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        self.use_registry();
+        Histogram::noop()
+    }
+}
+
+#[test]
+fn a_recorder_may_use_the_registry() {
+    let registry = Registry::new();
+    let circuits = CircuitRegistry::with_capacity(config("a", &registry), 2).unwrap();
+    let recorder = Reentrant { registry: registry.clone(), circuits, uses: AtomicU32::new(0) };
+    registry.publish_to(&recorder);
+    let uses = recorder.uses.load(Ordering::Relaxed);
+    assert!(uses as usize > METRICS.len(), "{uses}");
+
+    // What was evicted meanwhile isn't lost.
+    let exporter = Exporter::new();
+    registry.publish_to(&*exporter.recorder);
+    let neutral = [("name", "a"), ("outcome", "neutral")];
+    let counted = exporter.scrape_only().value("recourse_circuit_calls_total", &neutral);
+    assert_eq!(counted, Some(f64::from(uses)));
+}
+
+#[test]
+fn an_observer_and_its_clones_use_their_own_recorder() {
+    let (own, current) = (Exporter::new(), Exporter::new());
+    let observer = MetricsObserver::with_recorder(own.recorder.clone());
+    let retry = RetryConfig::default().name("a").backoff(Backoff::none()).without_observers().observe(observer.clone());
+    metrics::with_local_recorder(&*current.recorder, || retried_once(&RetryLayer::new(retry)));
+    assert_eq!(own.scrape_only().sum("recourse_retries_total", &[]), 1.0);
+    assert_eq!(current.scrape_only().series, []);
 }
