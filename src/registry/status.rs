@@ -146,7 +146,7 @@ pub struct BudgetStatus {
     /// How many more attempts the budget could pay now.
     pub balance: u64,
     /// The highest possible balance. `None` if the budget reports none.
-    pub capacity: Option<u64>,
+    pub max_balance: Option<u64>,
     /// How many attempts it has paid for.
     pub granted: u64,
     /// How many attempts it has refused to pay.

@@ -122,7 +122,7 @@ async fn retries_and_fallbacks_are_registered() {
     let (budgets, quotas) = (registry.budgets(), registry.quotas());
     assert_eq!(budgets.len(), 1);
     assert_eq!((budgets[0].name.as_str(), budgets[0].granted), ("reads", 2));
-    assert_eq!(budgets[0].capacity, Some(110));
+    assert_eq!(budgets[0].max_balance, Some(110));
     assert_eq!(quotas.len(), 1);
     assert_eq!((quotas[0].retries, quotas[0].keys), (2, 1));
     // Two retries, the end of the retry, and the call of the backup.

@@ -1,15 +1,18 @@
 //! The budget limits retries to a share of the traffic.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use tokio_test::{assert_pending, task::spawn};
 use tower::{Layer, ServiceBuilder};
 use tower_recourse::{
     FailureKind, RetryConfig, RetryLayer,
-    retry::{Backoff, Budget, BudgetStats, CostBucket, TokenBucket, budget::Token},
+    retry::{Backoff, Budget, BudgetStats, CostBucket, RetryThrottle, TokenBucket, budget::Token},
     time::ManualClock,
 };
 
@@ -362,4 +365,22 @@ fn initial_tokens_age_like_deposits() {
     assert_eq!(bucket.balance(), 7);
     clock.advance(secs(3));
     assert_eq!(bucket.balance(), 0);
+}
+
+#[test]
+fn a_full_budget_has_its_highest_balance() {
+    let share = TokenBucket::retry_ratio(0.5).unwrap();
+    let full: [&dyn Budget; 5] = [
+        &share.capacity(7).unwrap().initial(7).unwrap().min_per_second(3),
+        &TokenBucket::default().ttl(Duration::from_secs(10)).unwrap(),
+        &CostBucket::aws_2_0(),
+        &CostBucket::capacity(7).unwrap(),
+        &RetryThrottle::max_tokens(10).unwrap(),
+    ];
+    for budget in full {
+        assert_eq!(budget.max_balance(), Some(budget.balance()), "{budget:?}");
+        budget.on_failure(FailureKind::Transient);
+        budget.withdraw(FailureKind::Transient).unwrap();
+        assert!(budget.max_balance() > Some(budget.balance()), "{budget:?}");
+    }
 }

@@ -23,8 +23,8 @@ impl BudgetGroup {
     pub(super) fn read(&mut self, budget: BudgetReading) {
         let status = budget.status;
         self.tokens = self.tokens.saturating_add(status.balance);
-        self.capacity = self.capacity.saturating_add(status.capacity.unwrap_or(0));
-        self.has_capacity |= status.capacity.is_some();
+        self.capacity = self.capacity.saturating_add(status.max_balance.unwrap_or(0));
+        self.has_capacity |= status.max_balance.is_some();
         self.counts.read(budget.id, [status.granted, status.refused]);
     }
 

@@ -54,7 +54,7 @@ pub trait Budget: Send + Sync + fmt::Debug + 'static {
     fn stats(&self) -> BudgetStats;
 
     /// The highest possible [`balance`](Self::balance). `None` if it isn't known. Metrics show it.
-    fn capacity(&self) -> Option<u64> {
+    fn max_balance(&self) -> Option<u64> {
         None
     }
 

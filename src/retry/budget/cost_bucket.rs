@@ -155,7 +155,7 @@ impl Budget for CostBucket {
     }
 
     /// The number of retries of transient failures that a full bucket pays for.
-    fn capacity(&self) -> Option<u64> {
+    fn max_balance(&self) -> Option<u64> {
         Some(self.tokens.capacity() / self.cost_of(FailureKind::Transient))
     }
 }

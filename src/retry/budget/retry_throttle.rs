@@ -121,7 +121,7 @@ impl Budget for RetryThrottle {
     }
 
     /// The number of failures after which a full bucket refuses the next retry.
-    fn capacity(&self) -> Option<u64> {
+    fn max_balance(&self) -> Option<u64> {
         Some(self.level.capacity().saturating_sub(self.threshold()).saturating_sub(1) / WHOLE)
     }
 }

@@ -218,7 +218,7 @@ impl Budget for TokenBucket {
     }
 
     /// The [capacity](TokenBucket::capacity) and the reserve.
-    fn capacity(&self) -> Option<u64> {
+    fn max_balance(&self) -> Option<u64> {
         Some(u64::from(self.capacity) + self.reserve.most())
     }
 }

@@ -41,7 +41,7 @@ impl Source for RetrySource {
             let status = BudgetStatus {
                 name: self.name.clone(),
                 balance: stats.balance,
-                capacity: budget.capacity(),
+                max_balance: budget.max_balance(),
                 granted: stats.granted,
                 refused: stats.refused,
             };
