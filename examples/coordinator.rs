@@ -17,8 +17,9 @@ use tokio::time::{Instant, sleep};
 use tower_recourse::{
     BreakerConfig, BreakerError, Circuit,
     breaker::{CircuitStats, OpenDuration, Probes, TripRule},
+    observe::{LogEvent, TracingObserver},
 };
-use tracing::{info, warn};
+use tracing::{Level, info, warn};
 use tracing_subscriber::fmt::{format::Writer, time::FormatTime};
 
 /// The circuits of all agents. Each is created when its agent first calls.
@@ -30,11 +31,13 @@ pub(crate) struct Coordinator {
 impl Coordinator {
     /// Creates all circuits with this config and the names of their agents.
     pub(crate) fn new(config: BreakerConfig) -> Self {
-        Self { config: config.count_all_calls(), circuits: Mutex::default() }
+        // A test call follows only every 30 s, so its line is worth the level INFO.
+        let log = TracingObserver::new().level(LogEvent::CircuitHalfOpened, Level::INFO);
+        Self { config: config.count_all_calls().observe(log), circuits: Mutex::default() }
     }
 
-    /// Calls an async function if the agent's circuit admits it. The circuit's default observer
-    /// logs its changes.
+    /// Calls an async function if the agent's circuit admits it. The circuit's observer logs its
+    /// changes.
     pub(crate) async fn execute<F, T, E>(&self, agent: &str, function: impl FnOnce() -> F) -> Result<T, BreakerError<E>>
     where
         F: Future<Output = Result<T, E>>,

@@ -127,7 +127,7 @@ fn events(name: &Name) -> Vec<(Event<'_>, &'static str)> {
         ),
         (
             Event::CircuitHalfOpened { name, failing_for: Some(Duration::from_secs(7_384)) },
-            r#"INFO tower_recourse::breaker: circuit half-open, probing the service name="payments" failing_for=2h3m4s labels="team=billing region=eu""#,
+            r#"DEBUG tower_recourse::breaker: circuit half-open, probing the service name="payments" failing_for=2h3m4s labels="team=billing region=eu""#,
         ),
         (
             Event::CircuitClosed { name, failing_for: Some(Duration::from_secs(95)) },

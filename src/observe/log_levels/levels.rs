@@ -102,12 +102,12 @@ const fn default_of(event: LogEvent) -> Shown {
         LogEvent::TransparentRetry
         | LogEvent::RetrySucceeded
         | LogEvent::CircuitModeChanged
-        | LogEvent::CircuitHalfOpened
         | LogEvent::CircuitClosed
         | LogEvent::FallbackCalled => Shown::Info,
         LogEvent::RejectionWait
         | LogEvent::RequestFinished
         | LogEvent::CircuitReopened
+        | LogEvent::CircuitHalfOpened
         | LogEvent::CallFailed
         | LogEvent::CallRejected
         | LogEvent::FallbackSucceeded => Shown::Debug,

@@ -13,7 +13,7 @@ use crate::observe::{Event, Levels, LogEvent, Observer, StopCause};
 /// | [`CircuitOpened`](LogEvent::CircuitOpened) | ERROR | an outage begins: calls are rejected |
 /// | [`CircuitReopened`](LogEvent::CircuitReopened) | DEBUG | the first opening has reported the outage |
 /// | [`CircuitForcedOpen`](LogEvent::CircuitForcedOpen) | WARN | your program did it; calls are rejected |
-/// | [`CircuitHalfOpened`](LogEvent::CircuitHalfOpened) | INFO | once per open time; shows how long the outage has lasted |
+/// | [`CircuitHalfOpened`](LogEvent::CircuitHalfOpened) | DEBUG | once per open time, with the preset every 2 s of a long outage |
 /// | [`CircuitClosed`](LogEvent::CircuitClosed) | INFO | the outage is over |
 /// | [`CircuitWouldOpen`](LogEvent::CircuitWouldOpen) | WARN | once per outage; nothing protects the service |
 /// | [`CircuitModeChanged`](LogEvent::CircuitModeChanged) | INFO | your program did it |
@@ -59,7 +59,7 @@ use crate::observe::{Event, Levels, LogEvent, Observer, StopCause};
 /// | retry budget empty | WARN | no budget | no budget | WARN | no budget |
 /// | success after a retry | INFO | Information | not logged | INFO | not logged |
 /// | circuit opened | ERROR, then DEBUG | Error | WARN | INFO | DEBUG |
-/// | circuit half-open | INFO | Warning | INFO per probe | INFO | DEBUG |
+/// | circuit half-open | DEBUG | Warning | INFO per probe | INFO | DEBUG |
 /// | circuit closed | INFO | Information | INFO | INFO | DEBUG |
 /// | call rejected | DEBUG | not logged | WARN | not logged | DEBUG |
 /// | fallback called | INFO | Warning | WARN | DEBUG | not logged |
