@@ -175,7 +175,8 @@ otel:
 defer:
     cargo test --quiet --package tower-recourse-defer --all-features --locked
 
-# Tests the Prometheus rules and the Grafana dashboard. Needs Debian's package `prometheus`.
+# Tests the Prometheus rules, the dashboard and the runbook, also with a real Prometheus. Needs
+# Debian's package `prometheus`.
 ops:
     cargo test --quiet --locked --manifest-path tests/ops/Cargo.toml
 

@@ -2,10 +2,12 @@
 //! runbook in `src/operating.md`.
 //!
 //! `promtool` runs the tests of the rules and parses every query. The names and labels in queries
-//! are compared with the table of metrics in `ops/README.md`.
+//! are compared with the table of metrics in `ops/README.md`. [`live`] runs the queries on the
+//! metrics of a real service.
 
-#[cfg(test)]
-mod files;
+pub mod files;
+pub mod live;
+pub mod picture;
 #[cfg(test)]
 mod queries;
 #[cfg(test)]

@@ -57,7 +57,7 @@ fn each_section_says_what_to_do() {
     }
 }
 
-/// A log line on the page is text between double quotes that begins with a small letter.
+/// A log line on the page is text between double quotes: a message, or its first words.
 #[test]
 fn the_runbook_quotes_log_lines_that_exist() {
     let page = page();
@@ -78,6 +78,7 @@ fn the_runbook_quotes_log_lines_that_exist() {
     for line in quoted {
         // The number of attempts is formatted.
         let literal = line.replace("4 attempts", "{attempts} attempts");
-        assert!(sources.contains(&format!("\"{literal}\"")), "no log line `{line}`");
+        let exists = ["\"", ",", " "].iter().any(|end| sources.contains(&format!("\"{literal}{end}")));
+        assert!(exists, "no log line `{line}`");
     }
 }
