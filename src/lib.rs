@@ -42,7 +42,7 @@
 //! of a struct, and on the compiler's messages. [`costs`] lists what a call costs. The pages of
 //! `integrations` (feature `http`) cover axum, tonic, hyper and reqwest. `cheat_sheet` (features
 //! `grpc`, `keyed`) has settings, presets, recipes and log lines on one page. `operating` (features
-//! `axum`, `grpc`, `keyed`) has alerts and a runbook for the person on call. `coming_from` has
+//! `axum`, `keyed`, `metrics`) has alerts and a runbook for the person on call. `coming_from` has
 //! pages for users of other crates, and a comparison with them.
 //!
 //! # Terms
@@ -201,7 +201,7 @@ pub mod cookbook;
 pub mod costs;
 #[cfg(all(any(doc, doctest), feature = "http", feature = "fallback"))]
 pub mod integrations;
-#[cfg(all(any(doc, doctest), feature = "axum", feature = "grpc", feature = "keyed", feature = "fallback"))]
+#[cfg(all(any(doc, doctest), feature = "axum", feature = "metrics", feature = "keyed", feature = "fallback"))]
 pub mod operating;
 
 // Access to the environment: time, observers, metrics, storage, atomics.
