@@ -130,7 +130,7 @@ pub(crate) use circuit_counts::CircuitCounts;
 #[cfg(feature = "breaker")]
 pub(crate) use status::CircuitReading;
 #[cfg(feature = "retry")]
-pub(crate) use status::{BudgetReading, SourceId};
+pub(crate) use status::{BudgetReading, RetryReading, SourceId};
 #[cfg_attr(not(all(feature = "retry", feature = "keyed")), allow(unused_imports))]
 pub(crate) use {
     sources::{Source, Sources},

@@ -29,9 +29,8 @@ pub(crate) struct Readings {
     pub(crate) budgets: Vec<BudgetReading>,
     #[cfg(feature = "retry")]
     pub(crate) quotas: Vec<QuotaStatus>,
-    /// The names of the retries and their limits of retries.
     #[cfg(all(feature = "retry", feature = "metrics"))]
-    pub(crate) retries: Vec<(Name, u32)>,
+    pub(crate) retries: Vec<RetryReading>,
     /// The names of the fallbacks.
     #[cfg(all(feature = "fallback", feature = "metrics"))]
     pub(crate) fallbacks: Vec<Name>,
@@ -59,6 +58,18 @@ impl Readings {
         let mut seen = HashSet::new();
         std::mem::take(&mut self.quotas).into_iter().filter(move |quota| seen.insert(quota.address))
     }
+}
+
+/// The settings of a retry that determine its series.
+#[cfg(feature = "retry")]
+#[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "metrics"), allow(dead_code))]
+pub(crate) struct RetryReading {
+    pub(crate) name: Name,
+    /// The limit of retries per request.
+    pub(crate) retries: u32,
+    /// Whether requests that succeed at once emit an event.
+    pub(crate) reports_requests: bool,
 }
 
 /// A circuit's status, and what only metrics show of it.

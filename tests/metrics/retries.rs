@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     io,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::atomic::{AtomicU32, AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -14,7 +14,7 @@ use tower_recourse::{
     retry::Backoff,
 };
 
-use crate::exporter::Exporter;
+use crate::exporter::{Exporter, Scrape};
 
 fn config(name: &'static str, exporter: &Exporter) -> RetryConfig {
     RetryConfig::default().name(name).backoff(Backoff::none()).without_observers().register(&exporter.registry)
@@ -65,6 +65,53 @@ async fn services_count_like_blocking_calls() {
     let bucket = |le| scrape.value("recourse_retry_delay_seconds_bucket", &[("name", "a"), ("le", le)]);
     assert_eq!((bucket("300"), bucket("+Inf")), (Some(0.0), Some(1.0)));
     assert_eq!(scrape.value("recourse_retry_delay_seconds_sum", &[("name", "a")]), Some(400.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn finished_requests_are_counted_once_with_their_time() {
+    let exporter = Exporter::new();
+    let config = config("a", &exporter).retries(1).report_requests().backoff(Backoff::fixed(Duration::from_secs(1)));
+    let layer = RetryLayer::new(config);
+    // The first request succeeds at once, the second at its second attempt, and the third fails.
+    let (failures, calls) = ([false, true, false, true, true], AtomicUsize::new(0));
+    let mut service = ServiceBuilder::new().layer(layer).service(service_fn(|_: ()| {
+        let fails = failures[calls.fetch_add(1, Ordering::Relaxed)];
+        async move { if fails { Err(refused()) } else { Ok(()) } }
+    }));
+    let before = exporter.scrape();
+    let mut outcomes = Vec::new();
+    for _ in 0..3 {
+        outcomes.push(service.ready().await.unwrap().call(()).await.is_ok());
+    }
+    assert_eq!(outcomes, [true, true, false]);
+    let scrape = exporter.scrape();
+    let succeeded = |scrape: &Scrape, attempt| {
+        scrape.value("recourse_requests_succeeded_total", &[("name", "a"), ("attempt", attempt)])
+    };
+    assert_eq!(["1", "2"].map(|attempt| succeeded(&before, attempt)), [Some(0.0), Some(0.0)]);
+    assert_eq!(["1", "2"].map(|attempt| succeeded(&scrape, attempt)), [Some(1.0), Some(1.0)]);
+    let success = |end: &str| scrape.value(&format!("recourse_time_to_success_seconds_{end}"), &[("name", "a")]);
+    assert_eq!((success("count"), success("sum")), (Some(2.0), Some(1.0)));
+    let duration = |outcome, end: &str| {
+        let metric = format!("recourse_request_duration_seconds_{end}");
+        scrape.value(&metric, &[("name", "a"), ("outcome", outcome)])
+    };
+    assert_eq!((duration("success", "count"), duration("success", "sum")), (Some(2.0), Some(1.0)));
+    assert_eq!((duration("failure", "count"), duration("failure", "sum")), (Some(1.0), Some(1.0)));
+}
+
+#[test]
+fn finished_blocking_requests_are_counted_once() {
+    let exporter = Exporter::new();
+    let layer = RetryLayer::new(config("a", &exporter).report_requests());
+    layer.run_blocking(flaky(0)).unwrap();
+    layer.run_blocking(flaky(1)).unwrap();
+    layer.run_blocking(flaky(9)).unwrap_err();
+    let scrape = exporter.scrape();
+    let succeeded = |attempt| scrape.value("recourse_requests_succeeded_total", &[("name", "a"), ("attempt", attempt)]);
+    assert_eq!(["1", "2"].map(succeeded), [Some(1.0), Some(1.0)]);
+    assert_eq!(scrape.sum("recourse_time_to_success_seconds_count", &[]), 2.0);
+    assert_eq!(scrape.sum("recourse_request_duration_seconds_count", &[]), 3.0);
 }
 
 #[test]

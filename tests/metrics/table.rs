@@ -1,13 +1,18 @@
 //! The table of metrics.
 
-use std::{collections::BTreeSet, fs, io, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::Path,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use tower::{ServiceBuilder, service_fn};
 use tower_recourse::{
-    BreakerConfig, BreakerLayer, FallbackLayer, Name, Ratio, RetryConfig, RetryLayer, Verdict,
+    BreakerConfig, BreakerLayer, FallbackLayer, Ratio, RetryConfig, RetryLayer, Verdict,
     breaker::{OpenDuration, TripRule, Window, keyed::CircuitRegistry},
-    metrics::{METRICS, MetricKind, MetricsObserver},
-    observe::{Event, Observer, RequestOutcome},
+    metrics::{METRICS, MetricKind},
     retry::{Backoff, RetryQuota},
 };
 
@@ -59,18 +64,24 @@ async fn scenario() -> Scrape {
         .open_for(OpenDuration::fixed(Duration::from_millis(50)))
         .register(registry);
     let circuits = CircuitRegistry::new(config).named();
-    let circuit = circuits.get(&7);
-    circuit.try_acquire().unwrap().failure();
-    circuit.try_acquire().unwrap().success();
+    let [circuit, other] = [7, 8].map(|key| circuits.get(&key));
+    for circuit in [&circuit, &other] {
+        circuit.try_acquire().unwrap().failure();
+        circuit.try_acquire().unwrap().success();
+    }
+    // It has opened, so its key has series, and a call is in its window.
+    other.reset();
+    other.try_acquire().unwrap().success();
 
     let retry = || RetryConfig::default().backoff(Backoff::none()).register(registry);
     // The circuit is open, so the first call waits. The second call fails once.
-    let mut failures = [false, true, false].into_iter();
-    let calls = service_fn(move |_: ()| {
-        let fails = failures.next().unwrap();
+    let count = AtomicU32::new(0);
+    let calls = service_fn(|_: ()| {
+        let fails = count.fetch_add(1, Ordering::Relaxed) == 1;
         async move { if fails { Err(error()) } else { Ok(()) } }
     });
-    let layers = ServiceBuilder::new().layer(RetryLayer::new(retry())).layer(BreakerLayer::on(&circuit));
+    let layers =
+        ServiceBuilder::new().layer(RetryLayer::new(retry().report_requests())).layer(BreakerLayer::on(&circuit));
     let mut service = layers.service(calls);
     service.ready().await.unwrap().call(()).await.unwrap();
     service.ready().await.unwrap().call(()).await.unwrap();
@@ -87,15 +98,6 @@ async fn scenario() -> Scrape {
         .layer(quota.clone())
         .service(service_fn(async |_: ()| Err(error())));
     down.oneshot(()).await.unwrap();
-
-    MetricsObserver::with_recorder(Arc::clone(&exporter.recorder) as _).on_event(&Event::RequestFinished {
-        name: &Name::from("retry"),
-        attempts: 1,
-        outcome: RequestOutcome::Success,
-        cause: None,
-        failure: None,
-        elapsed: Some(Duration::from_secs(1)),
-    });
     exporter.scrape()
 }
 

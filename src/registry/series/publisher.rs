@@ -6,7 +6,7 @@ use super::by_name::ByName;
 #[cfg(any(feature = "retry", feature = "fallback"))]
 use super::known_series;
 #[cfg(feature = "retry")]
-use super::{budgets::BudgetGroup, quotas::QuotaGroup};
+use super::{budgets::BudgetGroup, known_series::Known, quotas::QuotaGroup};
 #[cfg(feature = "breaker")]
 use super::{
     circuit_group::{CircuitGroup, MostKeys},
@@ -86,12 +86,9 @@ impl Published {
         }
         #[cfg(feature = "retry")]
         {
-            let mut retries = ByName::<u32>::default();
-            for (name, most) in &readings.retries {
-                let known = retries.of(labels_of(name));
-                *known = (*known).max(*most);
-            }
-            retries.iter_mut().for_each(|(labels, most)| known_series::of_retry(labels, *most, samples));
+            let mut retries = ByName::<Known>::default();
+            readings.retries.iter().for_each(|retry| retries.of(labels_of(&retry.name)).add(retry));
+            retries.iter_mut().for_each(|(labels, known)| known_series::of_retry(labels, *known, samples));
             for budget in readings.take_budgets() {
                 self.budgets.of(labels_of(&budget.status.name)).read(budget);
             }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::{super::RetryConfig, Settings, registry_source::RetrySource};
-use crate::registry::Registry;
+use crate::registry::{Registry, RetryReading};
 
 impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// Adds the budget and the quota to a [registry](crate::registry) when
@@ -23,7 +23,9 @@ impl Settings {
     /// Adds the budget and the quota to the registry, for as long as these settings exist.
     pub(in crate::retry) fn enter_registry(&mut self) {
         let Some(registry) = &self.registry else { return };
-        let source = Arc::new(RetrySource::new(&self.name, self.retries, self.budget.as_ref(), self.quota.as_ref()));
+        let Self { name, retries, reports_requests, .. } = self;
+        let retry = RetryReading { name: name.clone(), retries: *retries, reports_requests: *reports_requests };
+        let source = Arc::new(RetrySource::new(retry, self.budget.as_ref(), self.quota.as_ref()));
         registry.insert(Arc::downgrade(&source) as _);
         self.source = Some(source);
     }
