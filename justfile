@@ -171,9 +171,14 @@ limits:
 otel:
     cargo test --quiet --locked --manifest-path tests/otel/Cargo.toml
 
-# Tests the durable retries. Needs Debian's package `postgresql`.
+# Tests the durable retries, and runs their example. Needs Debian's package `postgresql`.
 defer:
     cargo test --quiet --package tower-recourse-defer --all-features --locked
+    cargo run --quiet --package tower-recourse-defer --locked --example retry_worker
+
+# Kills workers, fronts and the database more often than `defer` does. Takes about 5 minutes.
+defer-full:
+    DEFER_FULL=1 cargo test --package tower-recourse-defer --all-features --locked --test processes -- --nocapture
 
 # Tests the Prometheus rules, the dashboard and the runbook, also with a real Prometheus. Needs
 # Debian's package `prometheus`.

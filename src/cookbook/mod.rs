@@ -19,7 +19,7 @@
 //! | [`testing`] | tests of your settings: scripted outages in paused time | |
 //! | [`compile_errors`] | messages of the compiler, and their cures | |
 //! | [`types`] | stacks, layers and circuits as fields of a struct | |
-//! | [`worker`] | which errors of a job to retry, and when. Durable retries aren't implemented yet | |
+//! | [`worker`] | retries that survive a restart, with `tower-recourse-defer` | `retry_worker` of that crate |
 //!
 //! These pages contain documentation only and add no code to a program.
 #![cfg_attr(

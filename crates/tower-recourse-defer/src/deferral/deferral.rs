@@ -17,12 +17,8 @@ use crate::{JobState, NewJob, Queue, codec::Encode};
 /// use std::io;
 /// use tower::{ServiceBuilder, service_fn};
 /// use tower_recourse::{FallbackLayer, RetryConfig, RetryLayer};
-/// # #[cfg(feature = "sqlite")]
 /// use tower_recourse_defer::{Deferral, Json, Queue, Receipt, sqlite::SqliteQueue};
 ///
-/// # #[cfg(not(feature = "sqlite"))]
-/// # fn main() {}
-/// # #[cfg(feature = "sqlite")]
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let queue = SqliteQueue::options().open_in_memory().await?;

@@ -7,12 +7,8 @@
 //! use http_body_util::Full;
 //! use tower::{ServiceBuilder, service_fn};
 //! use tower_recourse::FallbackLayer;
-//! # #[cfg(feature = "sqlite")]
 //! use tower_recourse_defer::{Deferral, Queue, Worker, http::{Accepted, HttpRequests, http_policy}, sqlite::SqliteQueue};
 //!
-//! # #[cfg(not(feature = "sqlite"))]
-//! # fn main() {}
-//! # #[cfg(feature = "sqlite")]
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let queue = SqliteQueue::options().open_in_memory().await?;

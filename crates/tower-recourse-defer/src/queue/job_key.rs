@@ -1,6 +1,7 @@
 use std::{
     fmt,
     hash::{BuildHasher, RandomState},
+    str::FromStr,
     sync::atomic::{AtomicU64, Ordering},
 };
 
@@ -60,6 +61,15 @@ impl JobKey {
     /// The key as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// As [`JobKey::new`].
+impl FromStr for JobKey {
+    type Err = InvalidValue;
+
+    fn from_str(key: &str) -> Result<Self, InvalidValue> {
+        Self::new(key)
     }
 }
 

@@ -4,12 +4,8 @@
 //! use std::{io, time::Duration};
 //! use tower::{ServiceBuilder, service_fn};
 //! use tower_recourse::{BreakerConfig, BreakerLayer};
-//! # #[cfg(feature = "sqlite")]
 //! use tower_recourse_defer::{JobKey, Json, NewJob, Queue, Worker, sqlite::SqliteQueue};
 //!
-//! # #[cfg(not(feature = "sqlite"))]
-//! # fn main() {}
-//! # #[cfg(feature = "sqlite")]
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let queue = SqliteQueue::options().open_in_memory().await?;
