@@ -89,8 +89,9 @@
 //! # When not to use it
 //!
 //! Don't use spans to count: an [observer](crate::observe) and metrics see every request, and a
-//! trace is usually sampled. Where each request is one line of a log, the log lines of the layers
-//! cost less: see [`TracingObserver`](crate::observe::TracingObserver).
+//! trace is usually sampled. A successful call emits no event, but it has spans: both layers cost
+//! it about 110 ns without a subscriber, and 1.7 µs if `tracing_subscriber::fmt` records them
+//! (Intel Xeon, `benches/observers.md`).
 //!
 //! # Errors
 //!

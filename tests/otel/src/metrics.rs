@@ -1,5 +1,7 @@
 //! The observers of the page, which records events in OpenTelemetry's instruments.
 
+use std::time::Duration;
+
 use opentelemetry::{
     KeyValue,
     metrics::{Counter, Histogram, Meter, MeterProvider},
@@ -11,7 +13,7 @@ use opentelemetry_sdk::metrics::{
 use tower::{ServiceBuilder, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, FailureInfo, FailureKind, FallbackLayer, RetryConfig, RetryLayer,
-    breaker::TripRule,
+    breaker::{OpenDuration, TripRule},
     observe::{Event, Observer},
 };
 
@@ -58,7 +60,7 @@ impl Observer for ResilienceMetrics {
     }
 }
 
-/// Records the retries of gRPC calls, as A96 defines them.
+/// Records the retries of gRPC calls, as A96 defines them. The retry must report its requests.
 struct GrpcRetries {
     retries: Histogram<u64>,
     transparent: Histogram<u64>,
@@ -80,10 +82,10 @@ impl GrpcRetries {
 
 impl Observer for GrpcRetries {
     fn on_event(&self, event: &Event<'_>) {
-        // Both end a call that was retried. A call without a retry isn't recorded.
         match *event {
-            Event::RetrySucceeded { attempt, .. } | Event::RetryStopped { attempt: attempt @ 2.., .. } => {
-                self.retries.record(u64::from(attempt - 1), &layer_attributes(event));
+            // A call without a retry isn't recorded.
+            Event::RequestFinished { attempts: attempts @ 2.., .. } => {
+                self.retries.record(u64::from(attempts - 1), &layer_attributes(event));
             }
             // At most one per call.
             Event::TransparentRetry { .. } => self.transparent.record(1, &layer_attributes(event)),
@@ -152,10 +154,13 @@ async fn events_are_exported_with_their_attributes() {
         elapsed: None,
     });
     let retry = RetryConfig::default().idempotent().retries(2).label("grpc.method", "prices.Prices/Get");
-    let breaker = BreakerConfig::default().open_when(TripRule::consecutive(3).unwrap()).observe(events.clone());
+    let breaker = BreakerConfig::default()
+        .open_when(TripRule::consecutive(3).unwrap())
+        .open_for(OpenDuration::fixed(Duration::from_secs(3600)))
+        .observe(events.clone());
     let service = ServiceBuilder::new()
         .layer(FallbackLayer::value("stored").observe(events.clone()))
-        .layer(RetryLayer::new(retry.observe(events).observe(retries)))
+        .layer(RetryLayer::new(retry.report_requests().observe(events).observe(retries)))
         .layer(BreakerLayer::new(breaker))
         .service(service_fn(|()| async { Err::<&str, _>("down") }));
     for _ in 0..2 {

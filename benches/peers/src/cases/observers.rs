@@ -5,7 +5,9 @@ use std::{io, sync::OnceLock};
 
 use tower::{Layer, Service};
 use tower_recourse::{
-    BreakerConfig, BreakerLayer, Circuit, FallbackLayer, Registry, RetryConfig, RetryLayer, State, observe::Audit,
+    BreakerConfig, BreakerLayer, Circuit, FallbackLayer, Registry, RetryConfig, RetryLayer, State,
+    observe::Audit,
+    spans::{AttemptSpanLayer, RequestSpanLayer},
 };
 use tracing::{Dispatch, dispatcher, level_filters::LevelFilter};
 
@@ -52,6 +54,24 @@ pub fn cases() -> Vec<Case> {
                 observers.fallback(FallbackLayer::value(0)).layer(Upstream::<Broken>::new())
             })
         }),
+        Case::new("observers: spans of a retry, success", with_spans::<Healthy>),
+        Case::new("observers: spans of a retry, three attempts fail", with_spans::<Broken>),
+    ]
+}
+
+/// A retry alone, and with the spans of the request and its attempts.
+fn with_spans<H: Health>() -> Vec<Contender> {
+    let retry = || RetryLayer::new(Observers::None.retry());
+    let spans = |name| {
+        let attempt = AttemptSpanLayer::new().layer(Upstream::<H>::new());
+        Contender::service(name, RequestSpanLayer::new().layer(retry().layer(attempt)))
+    };
+    vec![
+        Contender::service(BARE, Upstream::<H>::new()),
+        Contender::service(OURS, retry().layer(Upstream::<H>::new())),
+        spans("both spans, no subscriber"),
+        Contender { around: |calls| within(LevelFilter::OFF, calls), ..spans("both spans, levels disabled") },
+        Contender { around: |calls| within(LevelFilter::INFO, calls), ..spans("both spans, recorded") },
     ]
 }
 
