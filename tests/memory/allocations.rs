@@ -14,6 +14,7 @@ use tower::{Layer, Service, ServiceBuilder, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, FallbackLayer, Ratio, RetryConfig, RetryLayer,
     breaker::{TripRule, Window},
+    observe::Event,
     retry::{RetryQuota, RetrySwitch},
 };
 
@@ -93,6 +94,12 @@ fn a_healthy_call_with_all_retry_settings_allocates_nothing() {
     assert_eq!(allocations(layer.layer(service_fn(succeeds)), Result::is_ok), 0);
     let run = service_fn(move |request| layer.run_for(&request, move |_| succeeds(request)));
     assert_eq!(allocations(run, Result::is_ok), 0);
+}
+
+#[test]
+fn a_reported_request_allocates_nothing() {
+    let config = RetryConfig::default().idempotent().without_observers().observe(|_: &Event<'_>| {}).report_requests();
+    assert_eq!(allocations(RetryLayer::new(config).layer(service_fn(succeeds)), Result::is_ok), 0);
 }
 
 #[test]
