@@ -1,11 +1,16 @@
 //! The cost of each observer: per call that succeeds, that fails, and that is rejected. The row
 //! `tower-recourse` is without observers.
 
-use std::{io, sync::OnceLock};
+use std::{
+    io,
+    sync::{Arc, OnceLock},
+};
 
+use metrics_exporter_prometheus::PrometheusBuilder;
 use tower::{Layer, Service};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, FallbackLayer, Registry, RetryConfig, RetryLayer, State,
+    metrics::MetricsObserver,
     observe::Audit,
     spans::{AttemptSpanLayer, RequestSpanLayer},
 };
@@ -24,6 +29,7 @@ enum Observers {
     Tracing,
     Audit,
     Registry,
+    Metrics,
 }
 
 pub fn cases() -> Vec<Case> {
@@ -54,8 +60,25 @@ pub fn cases() -> Vec<Case> {
                 observers.fallback(FallbackLayer::value(0)).layer(Upstream::<Broken>::new())
             })
         }),
+        Case::new("observers: report_requests, retry, success", reported::<Healthy>),
+        Case::new("observers: report_requests, retry, three attempts fail", reported::<Broken>),
         Case::new("observers: spans of a retry, success", with_spans::<Healthy>),
         Case::new("observers: spans of a retry, three attempts fail", with_spans::<Broken>),
+    ]
+}
+
+/// A retry that emits an event for each request.
+fn reported<H: Health>() -> Vec<Contender> {
+    let service = |name, observers: Observers| {
+        let retry = RetryLayer::new(observers.retry().report_requests());
+        Contender::service(name, retry.layer(Upstream::<H>::new()))
+    };
+    vec![
+        Contender::service(BARE, Upstream::<H>::new()),
+        Contender::service(OURS, RetryLayer::new(Observers::None.retry()).layer(Upstream::<H>::new())),
+        service("report_requests, no observer", Observers::None),
+        service("report_requests, TracingObserver, no subscriber", Observers::Tracing),
+        service("report_requests, MetricsObserver, Prometheus", Observers::Metrics),
     ]
 }
 
@@ -91,6 +114,7 @@ fn contenders<H: Health, S: Service<Request> + Send + 'static>(stack: impl Fn(Ob
         },
         service("Audit, to a file", Observers::Audit),
         service("Registry, without observers", Observers::Registry),
+        service("MetricsObserver, Prometheus", Observers::Metrics),
     ]
 }
 
@@ -115,6 +139,7 @@ macro_rules! observed {
             Observers::Tracing => $config,
             Observers::Audit => $config.without_observers().observe(audit().clone()),
             Observers::Registry => $config.without_observers().register(&Registry::new()),
+            Observers::Metrics => $config.without_observers().register(metrics()),
         }
     };
 }
@@ -142,6 +167,17 @@ fn audit() -> &'static Audit {
         (Audit::to_file(folder.path().join("audit.jsonl")).expect("the folder is writable"), folder)
     });
     audit
+}
+
+/// A registry whose observer counts in the recorder of the Prometheus exporter.
+fn metrics() -> &'static Registry {
+    static METRICS: OnceLock<Registry> = OnceLock::new();
+    METRICS.get_or_init(|| {
+        let registry = Registry::new();
+        let recorder = PrometheusBuilder::new().build_recorder();
+        registry.observe(MetricsObserver::with_recorder(Arc::new(recorder)));
+        registry
+    })
 }
 
 /// Runs the calls with a subscriber that formats events and discards the text.
