@@ -121,17 +121,18 @@ impl Trace {
         let mut inside: Vec<(Instant, Vec<String>)> =
             request.lines.iter().map(|(time, line)| (*time, vec![format!("{} ms \"{line}\"", since(*time))])).collect();
         for attempt in children(place) {
-            let lines = attempt.lines.iter().map(|(time, line)| format!("│    {} ms \"{line}\"", since(*time)));
+            let lines = attempt.lines.iter().map(|(time, line)| format!("{} ms \"{line}\"", since(*time)));
             inside.push((attempt.started, [shown(attempt)].into_iter().chain(lines).collect()));
         }
         inside.sort_by_key(|(time, _)| *time);
 
         let mut tree = shown(request);
         tree.push('\n');
-        for (_, lines) in inside {
+        let last = inside.len().saturating_sub(1);
+        for (number, (_, lines)) in inside.iter().enumerate() {
+            let (first, others) = if number == last { ("└─ ", "     ") } else { ("├─ ", "│    ") };
             for (index, line) in lines.iter().enumerate() {
-                let branch = if index == 0 { "├─ " } else { "" };
-                writeln!(tree, "{branch}{line}").ok()?;
+                writeln!(tree, "{}{line}", if index == 0 { first } else { others }).ok()?;
             }
         }
         Some(tree)
