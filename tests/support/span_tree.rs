@@ -9,12 +9,14 @@ use tracing::{
     span::{Attributes, Id, Record},
 };
 use tracing_subscriber::{
+    filter::LevelFilter,
     layer::{Context, Layer, SubscriberExt},
     registry::LookupSpan,
 };
 
 thread_local! {
-    static SPANS: RefCell<Spans> = RefCell::default();
+    /// `None` on a thread that records nothing.
+    static SPANS: RefCell<Option<Spans>> = const { RefCell::new(None) };
 }
 
 #[derive(Default)]
@@ -32,26 +34,33 @@ struct Recorded {
     is_open: bool,
 }
 
-/// Installs a global subscriber that records the spans of each thread. With a subscriber per
-/// thread, spans would be lost: tracing caches whether any subscriber wants a callsite.
+/// Records the spans of this thread, from the level INFO on. The subscriber is global: with one per
+/// thread, spans would be lost, because tracing caches whether any subscriber wants a callsite. On
+/// the threads of other tests it stores nothing, since some of them count memory.
 pub(crate) fn record() {
     static RECORDING: Once = Once::new();
     RECORDING.call_once(|| {
-        tracing::subscriber::set_global_default(tracing_subscriber::registry().with(ToThread)).unwrap();
+        let recorder = ToThread.with_filter(LevelFilter::INFO);
+        tracing::subscriber::set_global_default(tracing_subscriber::registry().with(recorder)).unwrap();
     });
-    SPANS.take();
+    SPANS.set(Some(Spans::default()));
+}
+
+/// Runs `work` with the spans of this thread, if it records any and isn't ending.
+fn with_spans(work: impl FnOnce(&mut Spans)) {
+    let _ = SPANS.try_with(|spans| spans.borrow_mut().as_mut().map(work));
 }
 
 /// The spans since [`record`], one per line, in the order in which they were opened. Each is
 /// indented below its parent, and followed by the messages of its events. A span that is still open
 /// ends with `(open)`.
 pub(crate) fn tree() -> Vec<String> {
-    SPANS.with_borrow(|spans| {
-        let mut lines = Vec::new();
+    let mut lines = Vec::new();
+    with_spans(|spans| {
         let roots = (0..spans.all.len()).filter(|&at| spans.all[at].parent.is_none());
         roots.for_each(|root| spans.show(root, 0, &mut lines));
-        lines
-    })
+    });
+    lines
 }
 
 impl Spans {
@@ -75,9 +84,9 @@ struct ToThread;
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ToThread {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let parent = context.span(id).and_then(|span| span.parent().map(|parent| parent.id()));
-        let mut fields = Fields::default();
-        attributes.record(&mut fields);
-        SPANS.with_borrow_mut(|spans| {
+        with_spans(|spans| {
+            let mut fields = Fields::default();
+            attributes.record(&mut fields);
             let parent = parent.and_then(|parent| spans.by_id.get(&parent.into_u64()).copied());
             spans.by_id.insert(id.into_u64(), spans.all.len());
             let name = attributes.metadata().name();
@@ -86,9 +95,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ToThread {
     }
 
     fn on_record(&self, id: &Id, record: &Record<'_>, _: Context<'_, S>) {
-        let mut fields = Fields::default();
-        record.record(&mut fields);
-        SPANS.with_borrow_mut(|spans| {
+        with_spans(|spans| {
+            let mut fields = Fields::default();
+            record.record(&mut fields);
             let Some(span) = spans.get(id) else { return };
             for (name, value) in fields.0 {
                 span.fields.retain(|(other, _)| *other != name);
@@ -98,10 +107,10 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ToThread {
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let mut fields = Fields::default();
-        event.record(&mut fields);
-        let message = fields.0.into_iter().find(|(name, _)| *name == "message").map(|(_, value)| value);
-        SPANS.with_borrow_mut(|spans| {
+        with_spans(|spans| {
+            let mut fields = Fields::default();
+            event.record(&mut fields);
+            let message = fields.0.into_iter().find(|(name, _)| *name == "message").map(|(_, value)| value);
             let current = context.event_span(event).map(|span| span.id());
             if let Some(span) = current.and_then(|id| spans.get(&id)) {
                 span.events.push(message.unwrap_or_default());
@@ -110,9 +119,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ToThread {
     }
 
     fn on_close(&self, id: Id, _: Context<'_, S>) {
-        // The thread may be ending.
-        let _ = SPANS.try_with(|spans| {
-            let spans = &mut *spans.borrow_mut();
+        with_spans(|spans| {
             if let Some(span) = spans.get(&id) {
                 span.is_open = false;
             }
