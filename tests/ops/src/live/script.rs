@@ -61,6 +61,7 @@ pub const OUTAGE: Numbers = Numbers {
 
 /// Sends the requests of one part of the script.
 pub async fn run(service: &mut Service, ids: &mut Ids, numbers: Numbers) {
+    service.archive.force_open();
     orders(service, ids, numbers).await;
     for _ in 0..numbers.searches {
         assert_eq!(send(&service.search, service, "search", ids, Plan::FAIL).await, StatusCode::SERVICE_UNAVAILABLE);

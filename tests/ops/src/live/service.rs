@@ -57,6 +57,8 @@ pub struct Service {
     pub batch: Client,
     /// A retry that takes the status 421 for a stream that was refused.
     pub streams: Client,
+    /// A circuit without calls.
+    pub archive: CircuitHandle,
     /// Receives a message for each retry with a delay of more than 5 minutes.
     pub long_delays: UnboundedReceiver<()>,
     exporter: AbortHandle,
@@ -91,6 +93,7 @@ impl Service {
             hosts: stacks.hosts().expect("valid settings"),
             batch: stacks.batch(&quota),
             streams: stacks.streams(),
+            archive: stacks.archive(),
             upstream,
             address,
             long_delays,
@@ -240,6 +243,10 @@ impl Stacks {
         };
         let layer = KeyedBreakerLayer::on(&circuits, host);
         Ok(boxed(ServiceBuilder::new().map_err(BreakerError::into_boxed).layer(layer).service(client())))
+    }
+
+    fn archive(&self) -> CircuitHandle {
+        Circuit::new(BreakerConfig::default().name("archive").register(&self.registry)).handle()
     }
 
     fn batch(&self, quota: &RetryQuota) -> Client {
