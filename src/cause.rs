@@ -99,11 +99,11 @@ impl fmt::Display for Cause {
             Self::AttemptsExhausted { attempts: 1 } => f.write_str("the only attempt failed"),
             Self::AttemptsExhausted { attempts } => write!(f, "all {attempts} attempts failed"),
             Self::Rejected { retry_in: Some(retry_in) } => {
-                write!(f, "the circuit rejected the call; retry in {}", ShownTime(*retry_in))
+                write!(f, "the circuit rejected the call, and may admit one in {}", ShownTime(*retry_in))
             }
             Self::Rejected { retry_in: None } => f.write_str("the circuit rejected the call"),
             Self::RetryRejected { retry_in: Some(retry_in) } => {
-                write!(f, "the circuit rejected the next attempt; retry in {}", ShownTime(*retry_in))
+                write!(f, "the circuit rejected the next attempt, and may admit one in {}", ShownTime(*retry_in))
             }
             Self::RetryRejected { retry_in: None } => f.write_str("the circuit rejected the next attempt"),
             Self::Budget => f.write_str("the retry budget is empty"),

@@ -10,7 +10,7 @@ const MAIN: [&str; 10] = [
     "recourse_budget_refusals_total",
     "recourse_retries_total",
     "recourse_requests_succeeded_total",
-    "recourse_requests_stopped_total",
+    "recourse_requests_failed_total",
     "recourse_fallbacks_total",
 ];
 

@@ -75,8 +75,11 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Trace {
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let message = fields.get("message").unwrap_or_default().to_owned();
-        self.change(context.event_span(event), |span| span.lines.push((Instant::now(), message)));
+        let message = fields.get("message").unwrap_or_default();
+        let others = fields.0.iter().filter(|(name, _)| *name != "message");
+        let others: String = others.map(|(name, value)| format!(" {name}={value}")).collect();
+        let line = format!("\"{message}\"{others}");
+        self.change(context.event_span(event), |span| span.lines.push((Instant::now(), line)));
     }
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {
@@ -119,9 +122,9 @@ impl Trace {
         };
         // Attempts and log lines of the request in the order of time.
         let mut inside: Vec<(Instant, Vec<String>)> =
-            request.lines.iter().map(|(time, line)| (*time, vec![format!("{} ms \"{line}\"", since(*time))])).collect();
+            request.lines.iter().map(|(time, line)| (*time, vec![format!("{} ms {line}", since(*time))])).collect();
         for attempt in children(place) {
-            let lines = attempt.lines.iter().map(|(time, line)| format!("{} ms \"{line}\"", since(*time)));
+            let lines = attempt.lines.iter().map(|(time, line)| format!("{} ms {line}", since(*time)));
             inside.push((attempt.started, [shown(attempt)].into_iter().chain(lines).collect()));
         }
         inside.sort_by_key(|(time, _)| *time);

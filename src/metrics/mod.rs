@@ -91,7 +91,7 @@
 //! | `recourse_transparent_retries_total` | counter | | event | requests that were sent again because the server had refused the stream |
 //! | `recourse_rejection_waits_total` | counter | | event | attempts that waited because a breaker had rejected them for a short time |
 //! | `recourse_requests_succeeded_total` | counter | `attempt` | event | requests that succeeded, by the attempt that did; attempt 1 only with [`report_requests`](crate::RetryConfig::report_requests) |
-//! | `recourse_requests_stopped_total` | counter | `cause` | event | requests that failed, by the [cause](crate::Cause::label) |
+//! | `recourse_requests_failed_total` | counter | `cause` | event | requests that failed, by the [cause](crate::Cause::label) |
 //! | `recourse_time_to_success_seconds` | histogram | | event | duration of requests that succeeded, with their retries; only with `report_requests` |
 //! | `recourse_retry_delay_seconds` | histogram | | event | delays before retries |
 //! | `recourse_request_duration_seconds` | histogram | `outcome` | event | duration of requests with their retries: `success`, `neutral`, `failure`; only with `report_requests` |

@@ -79,7 +79,7 @@ impl Observer for MetricsObserver {
                 self.write(succeeded.with_label("attempt", attempt_label(attempt)));
             }
             Event::RetryStopped { name, cause, .. } => {
-                let stopped = Sample::add(table::REQUESTS_STOPPED, labels_of(name), 1);
+                let stopped = Sample::add(table::REQUESTS_FAILED, labels_of(name), 1);
                 self.write(stopped.with_label("cause", cause.label()));
             }
             Event::RequestFinished { name, attempts, outcome, elapsed, .. } => {

@@ -22,13 +22,13 @@ const fn metric(name: &'static str, kind: MetricKind, labels: &'static [&'static
 
 metrics! {
     CIRCUIT_STATE: "recourse_circuit_state", Gauge, ["state"],
-        "Whether the circuit is in this state: 1 or 0. If several circuits share the name, the worst state.";
+        "1 for the current state, 0 for the others. closed: calls are admitted; open: they are rejected; half_open: a few probes test whether the service is back. If several circuits share the name, the worst state.";
     CIRCUIT_MODE: "recourse_circuit_mode", Gauge, ["mode"],
         "Whether the circuit is in this mode: 1 or 0.";
     CIRCUIT_CALLS: "recourse_circuit_calls_total", Counter, ["outcome"],
-        "Calls by outcome. Successes are counted only with count_all_calls.";
+        "Calls that the circuit admitted, by outcome. Each attempt of a retry around it is a call. Successes are counted only with count_all_calls.";
     CIRCUIT_REJECTIONS: "recourse_circuit_rejections_total", Counter, [],
-        "Calls that the circuit rejected.";
+        "Calls that the circuit rejected. Each attempt of a retry around it is a call.";
     CIRCUIT_FAILING: "recourse_circuit_failing_seconds", Gauge, [],
         "How long the circuit has been open or half-open since it was closed last. 0 while it is closed.";
     CIRCUIT_WINDOW_CALLS: "recourse_circuit_window_calls", Gauge, [],
@@ -38,7 +38,7 @@ metrics! {
     CIRCUIT_SLOW_RATIO: "recourse_circuit_slow_ratio", Gauge, [],
         "Slow calls among the calls in the window, from 0 to 1.";
     CIRCUIT_TRANSITIONS: "recourse_circuit_transitions_total", Counter, ["from", "to"],
-        "Changes of the state.";
+        "Changes of the circuit's state. From half_open to open: a probe failed. From half_open to closed: the service is back.";
     KEYED_CIRCUITS: "recourse_keyed_circuits", Gauge, [],
         "Circuits of the keyed breaker.";
     KEYED_OPEN: "recourse_keyed_circuits_open", Gauge, [],
@@ -48,7 +48,7 @@ metrics! {
     KEYED_EVICTIONS: "recourse_keyed_evictions_total", Counter, [],
         "Circuits that the keyed breaker evicted to make room for new keys.";
     BUDGET_TOKENS: "recourse_budget_tokens", Gauge, [],
-        "Retries that the budget could pay now.";
+        "Retries that the retry budget could pay for now. At 0, failures aren't retried.";
     BUDGET_CAPACITY: "recourse_budget_capacity", Gauge, [],
         "The largest value of recourse_budget_tokens.";
     BUDGET_WITHDRAWALS: "recourse_budget_withdrawals_total", Counter, [],
@@ -67,7 +67,7 @@ metrics! {
         "Attempts that waited because a breaker had rejected them for a short time.";
     REQUESTS_SUCCEEDED: "recourse_requests_succeeded_total", Counter, ["attempt"],
         "Requests that succeeded, by the attempt that did. Attempt 1 is counted only with report_requests.";
-    REQUESTS_STOPPED: "recourse_requests_stopped_total", Counter, ["cause"],
+    REQUESTS_FAILED: "recourse_requests_failed_total", Counter, ["cause"],
         "Requests that failed, by the reason why there was no further attempt.";
     TIME_TO_SUCCESS: "recourse_time_to_success_seconds", Histogram, [],
         "The duration of requests that succeeded, with their retries. Needs report_requests.";

@@ -74,7 +74,7 @@ impl Health {
     /// circuit.force_open();
     /// assert_eq!(
     ///     registry.health().to_json(),
-    ///     r#"{"ready":true,"total":1,"open":1,"half_open":0,"circuits":[{"name":"payments","state":"open","mode":"forced open","failing_seconds":null,"open_seconds":null}]}"#
+    ///     r#"{"ready":true,"total":1,"open":1,"half_open":0,"circuits":[{"name":"payments","state":"open","mode":"forced open","failing_seconds":null,"next_probe_seconds":null}]}"#
     /// );
     /// ```
     pub fn to_json(&self) -> String {
@@ -99,7 +99,7 @@ impl fmt::Display for Health {
             };
             write!(f, r#","state":"{state}","mode":"{}""#, circuit.mode)?;
             write!(f, r#","failing_seconds":{}"#, json::Seconds(circuit.failing_for))?;
-            write!(f, r#","open_seconds":{}}}"#, json::Seconds(circuit.open_for))?;
+            write!(f, r#","next_probe_seconds":{}}}"#, json::Seconds(circuit.open_for))?;
         }
         f.write_str("]}")
     }

@@ -184,13 +184,16 @@ async fn point_7_transitions_recoveries_and_failures_are_logged() {
     let said: Vec<_> = log.lines().map(|line| line.trim_start()).collect();
     assert_eq!(said.iter().filter(|line| line.contains("call failed agent=\"mailer\" error=oops 1")).count(), 5);
     let changes: Vec<_> = said.iter().filter(|line| line.contains("circuit ")).collect();
-    assert!(changes[0].starts_with("ERROR circuit opened, rejecting calls name=\"mailer\" open_for=30s"), "{log}");
+    assert!(
+        changes[0].starts_with("ERROR circuit opened, rejecting calls name=\"mailer\" stays_open_for=30s"),
+        "{log}"
+    );
     assert!(changes[1].contains("not called agent=\"mailer\""), "{log}");
     assert_eq!(
         changes[2..],
         [
             &"INFO circuit half-open, probing the service name=\"mailer\" failing_for=30s",
-            &"INFO circuit closed, admitting calls again name=\"mailer\" failing_for=30s"
+            &"INFO circuit closed, admitting calls again name=\"mailer\" failed_for=30s"
         ]
     );
 }

@@ -44,7 +44,7 @@ fn retries_are_counted_by_attempt_and_reason() {
     let succeeded = |attempt| scrape.value("recourse_requests_succeeded_total", &[("name", "a"), ("attempt", attempt)]);
     assert_eq!(["1", "2", "3", "4"].map(succeeded), [None, Some(1.0), Some(1.0), Some(0.0)]);
     let stopped = [("name", "a"), ("cause", "attempts_exhausted")];
-    assert_eq!(scrape.value("recourse_requests_stopped_total", &stopped), Some(1.0));
+    assert_eq!(scrape.value("recourse_requests_failed_total", &stopped), Some(1.0));
     assert_eq!(scrape.value("recourse_retry_delay_seconds_count", &[("name", "a")]), Some(6.0));
 }
 
@@ -196,7 +196,7 @@ fn the_usual_counters_start_at_zero() {
     assert_eq!(attempts("once"), [("2".to_owned(), 0.0)]);
     assert_eq!(attempts("often"), ["2", "3", "4"].map(|attempt| (attempt.to_owned(), 0.0)));
     for (metric, labels) in [
-        ("recourse_requests_stopped_total", &[("name", "once"), ("cause", "attempts_exhausted")][..]),
+        ("recourse_requests_failed_total", &[("name", "once"), ("cause", "attempts_exhausted")][..]),
         ("recourse_requests_succeeded_total", &[("name", "once"), ("attempt", "2")]),
         ("recourse_transparent_retries_total", &[("name", "once")]),
         ("recourse_rejection_waits_total", &[("name", "once")]),

@@ -53,11 +53,11 @@ fn events(name: &Name) -> Vec<(Event<'_>, &'static str)> {
                 reason: Some("locked"),
                 quota,
             },
-            r#"WARN tower_recourse::retry: attempt failed, retrying after the delay name="payments" attempt=1 max_attempts=4 delay=1.5s reason="locked" error.type="transient" error="connection refused" duration=12.3ms elapsed=2.5s key="customer-7" retries=2 total=31 labels="team=billing region=eu""#,
+            r#"WARN tower_recourse::retry: attempt failed, retrying after the delay name="payments" attempt=1 max_attempts=4 delay=1.5s reason="locked" error.type="transient" error="connection refused" attempt_duration=12.3ms elapsed=2.5s key="customer-7" retries=2 total=31 labels="team=billing region=eu""#,
         ),
         (
             Event::TransparentRetry { name, attempt: 2, failure: refused(), elapsed },
-            r#"INFO tower_recourse::retry: the server didn't process the request, sending it again at once name="payments" attempt=2 error.type="transient" error="connection refused" duration=12.3ms elapsed=2.5s labels="team=billing region=eu""#,
+            r#"INFO tower_recourse::retry: the server didn't process the request, sending it again at once name="payments" attempt=2 error.type="transient" error="connection refused" attempt_duration=12.3ms elapsed=2.5s labels="team=billing region=eu""#,
         ),
         (
             Event::RejectionWait { name, attempt: 1, delay: MILLI * 120, elapsed },
@@ -73,7 +73,7 @@ fn events(name: &Name) -> Vec<(Event<'_>, &'static str)> {
                 elapsed,
                 quota,
             },
-            r#"WARN tower_recourse::retry: request failed, no further attempt name="payments" attempt=4 max_attempts=4 cause="all 4 attempts failed" reason="attempts_exhausted" error.type="transient" http.response.status_code=503 duration=1.204s elapsed=2.5s key="customer-7" retries=2 total=31 labels="team=billing region=eu""#,
+            r#"WARN tower_recourse::retry: request failed, no further attempt name="payments" attempt=4 max_attempts=4 cause="all 4 attempts failed" reason="attempts_exhausted" error.type="transient" http.response.status_code=503 attempt_duration=1.204s elapsed=2.5s key="customer-7" retries=2 total=31 labels="team=billing region=eu""#,
         ),
         (
             Event::RequestNotReplayable { name },
@@ -85,7 +85,7 @@ fn events(name: &Name) -> Vec<(Event<'_>, &'static str)> {
         ),
         (
             Event::RetrySucceeded { name, attempt: 2, max_attempts: Some(4), duration: Some(MILLI * 80), elapsed },
-            r#"INFO tower_recourse::retry: request succeeded after retrying name="payments" attempt=2 max_attempts=4 duration=80ms elapsed=2.5s labels="team=billing region=eu""#,
+            r#"INFO tower_recourse::retry: request succeeded after retrying name="payments" attempt=2 max_attempts=4 attempt_duration=80ms elapsed=2.5s labels="team=billing region=eu""#,
         ),
         (
             Event::RequestFinished {
@@ -96,19 +96,19 @@ fn events(name: &Name) -> Vec<(Event<'_>, &'static str)> {
                 failure: Some(grpc_unavailable()),
                 elapsed,
             },
-            r#"DEBUG tower_recourse::retry: request finished name="payments" attempts=4 outcome="failure" cause="all 4 attempts failed" reason="attempts_exhausted" error.type="throttled" error="no backend" rpc.grpc.status_code=14 elapsed=2.5s labels="team=billing region=eu""#,
+            r#"DEBUG tower_recourse::retry: request finished with a failure name="payments" attempts=4 outcome="failure" cause="all 4 attempts failed" reason="attempts_exhausted" error.type="throttled" error="no backend" rpc.grpc.status_code=14 elapsed=2.5s labels="team=billing region=eu""#,
         ),
         (
             opened(name, 1, Duration::from_secs(30), Some(Duration::ZERO)),
-            r#"ERROR tower_recourse::breaker: circuit opened, rejecting calls name="payments" open_for=30s openings_in_a_row=1 failures_in_a_row=5 calls=20 failures=11 slow=2 error.type="transient" error="connection refused" duration=12.3ms labels="team=billing region=eu""#,
+            r#"ERROR tower_recourse::breaker: circuit opened, rejecting calls name="payments" stays_open_for=30s failures_in_a_row=5 calls=20 failures=11 slow=2 error.type="transient" error="connection refused" call_duration=12.3ms labels="team=billing region=eu""#,
         ),
         (
             opened(name, 2, Duration::from_secs(90), Some(Duration::from_millis(30_041))),
-            r#"DEBUG tower_recourse::breaker: circuit opened again after probing, still rejecting calls name="payments" open_for=1m30s openings_in_a_row=2 calls=20 failures=11 slow=2 failing_for=30.041s error.type="transient" error="connection refused" duration=12.3ms labels="team=billing region=eu""#,
+            r#"DEBUG tower_recourse::breaker: circuit opened again after probing, still rejecting calls name="payments" stays_open_for=1m30s openings_in_a_row=2 calls=20 failures=11 slow=2 failing_for=30.041s error.type="transient" error="connection refused" call_duration=12.3ms labels="team=billing region=eu""#,
         ),
         (
             opened(name, 0, Duration::MAX, None),
-            r#"WARN tower_recourse::breaker: circuit was forced open by the program, rejecting calls name="payments" open_for=until_reset openings_in_a_row=0 labels="team=billing region=eu""#,
+            r#"WARN tower_recourse::breaker: circuit was forced open by the program, rejecting calls name="payments" stays_open_for=until_reset labels="team=billing region=eu""#,
         ),
         (
             Event::CircuitWouldOpen {
@@ -119,7 +119,7 @@ fn events(name: &Name) -> Vec<(Event<'_>, &'static str)> {
                 slow: 2,
                 failure: Some(unavailable()),
             },
-            r#"WARN tower_recourse::breaker: circuit would have opened, but its mode or group keeps it closed; logged once name="payments" failures_in_a_row=5 calls=20 failures=11 slow=2 error.type="transient" http.response.status_code=503 duration=1.204s labels="team=billing region=eu""#,
+            r#"WARN tower_recourse::breaker: circuit would have opened, but its mode or group keeps it closed; logged once name="payments" failures_in_a_row=5 calls=20 failures=11 slow=2 error.type="transient" http.response.status_code=503 call_duration=1.204s labels="team=billing region=eu""#,
         ),
         (
             Event::CircuitModeChanged { name, mode: "forced open" },
@@ -131,7 +131,7 @@ fn events(name: &Name) -> Vec<(Event<'_>, &'static str)> {
         ),
         (
             Event::CircuitClosed { name, failing_for: Some(Duration::from_secs(95)) },
-            r#"INFO tower_recourse::breaker: circuit closed, admitting calls again name="payments" failing_for=1m35s labels="team=billing region=eu""#,
+            r#"INFO tower_recourse::breaker: circuit closed, admitting calls again name="payments" failed_for=1m35s labels="team=billing region=eu""#,
         ),
         (
             Event::CallFailed { name, failure: Some(grpc_unavailable()) },
@@ -143,7 +143,7 @@ fn events(name: &Name) -> Vec<(Event<'_>, &'static str)> {
                 retry_in: Some(Duration::from_micros(17_654_321)),
                 failing_for: Some(Duration::from_secs(13)),
             },
-            r#"DEBUG tower_recourse::breaker: circuit rejected a call name="payments" retry_in=17.654s failing_for=13s labels="team=billing region=eu""#,
+            r#"DEBUG tower_recourse::breaker: circuit rejected a call name="payments" may_admit_in=17.654s failing_for=13s labels="team=billing region=eu""#,
         ),
         (
             Event::FallbackCalled {
@@ -151,15 +151,15 @@ fn events(name: &Name) -> Vec<(Event<'_>, &'static str)> {
                 cause: Cause::Rejected { retry_in: Some(Duration::from_secs(20)) },
                 failure: Some(refused()),
             },
-            r#"INFO tower_recourse::fallback: primary failed, the fallback calls its backup name="payments" cause="the circuit rejected the call; retry in 20s" reason="rejected" error.type="transient" error="connection refused" duration=12.3ms labels="team=billing region=eu""#,
+            r#"INFO tower_recourse::fallback: primary failed, the fallback calls its backup name="payments" cause="the circuit rejected the call, and may admit one in 20s" reason="rejected" error.type="transient" error="connection refused" backup_duration=12.3ms labels="team=billing region=eu""#,
         ),
         (
             Event::FallbackSucceeded { name, cause: all_failed, duration: Some(MILLI * 3) },
-            r#"DEBUG tower_recourse::fallback: the fallback's backup answered after the primary had failed name="payments" cause="all 4 attempts failed" reason="attempts_exhausted" duration=3ms labels="team=billing region=eu""#,
+            r#"DEBUG tower_recourse::fallback: the fallback's backup succeeded after the primary had failed name="payments" cause="all 4 attempts failed" reason="attempts_exhausted" backup_duration=3ms labels="team=billing region=eu""#,
         ),
         (
             Event::FallbackFailed { name, cause: all_failed, failure: Some(refused()) },
-            r#"WARN tower_recourse::fallback: the fallback's backup failed after the primary had failed name="payments" cause="all 4 attempts failed" reason="attempts_exhausted" error.type="transient" error="connection refused" duration=12.3ms labels="team=billing region=eu""#,
+            r#"WARN tower_recourse::fallback: the fallback's backup failed after the primary had failed name="payments" cause="all 4 attempts failed" reason="attempts_exhausted" error.type="transient" error="connection refused" backup_duration=12.3ms labels="team=billing region=eu""#,
         ),
     ]
 }

@@ -88,7 +88,7 @@ async fn the_report_shows_the_error_and_the_cause() {
     let layer = RetryLayer::new(retry(ReturnLastError));
     let (open, refused) = (circuit(1), || ready(Err::<(), _>(io::Error::other("refused"))));
     let failed = with_report(layer.run(|_| open.call(refused))).await.unwrap_err();
-    assert_eq!(failed.to_string(), "refused (the circuit rejected the next attempt; retry in 10s)");
+    assert_eq!(failed.to_string(), "refused (the circuit rejected the next attempt, and may admit one in 10s)");
     assert_eq!(failed.report.cause().unwrap().label(), "retry_rejected");
 }
 

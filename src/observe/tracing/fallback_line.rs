@@ -35,7 +35,7 @@ impl FallbackLine<'_> {
             error = failure.error().as_deref(),
             "http.response.status_code" = failure.http_status(),
             "rpc.grpc.status_code" = failure.grpc_status(),
-            duration = fields::time(self.duration.or(failure.duration())),
+            backup_duration = fields::time(self.duration.or(failure.duration())),
             labels = fields::labels(self.name).as_deref(),
         );
     }

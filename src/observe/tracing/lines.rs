@@ -7,7 +7,10 @@ use super::{
     fallback_line::FallbackLine,
     retry_line::RetryLine,
 };
-use crate::observe::Event;
+use crate::{
+    Cause,
+    observe::{Event, RequestOutcome},
+};
 
 /// Writes the line of an event. Each line can be understood without the others, so it states what
 /// happened, and what follows from it.
@@ -45,7 +48,7 @@ pub(super) fn write(event: &Event<'_>, level: Level) {
             failure,
             elapsed,
             quota,
-            ..RetryLine::new("request failed, no further attempt", name)
+            ..RetryLine::new(stopped(cause), name)
         }
         .emit(level),
         Event::RequestNotReplayable { name } => RetryLine::new(
@@ -74,7 +77,7 @@ pub(super) fn write(event: &Event<'_>, level: Level) {
             cause,
             failure,
             elapsed,
-            ..RetryLine::new("request finished", name)
+            ..RetryLine::new(finished(outcome), name)
         }
         .emit(level),
         Event::CircuitOpened {
@@ -94,8 +97,8 @@ pub(super) fn write(event: &Event<'_>, level: Level) {
                 _ => "circuit opened again after probing, still rejecting calls",
             };
             CircuitLine {
-                open_for: Some(open_for),
-                openings_in_a_row: Some(openings_in_a_row),
+                stays_open_for: Some(open_for),
+                openings_in_a_row: Some(openings_in_a_row).filter(|&openings| openings > 1),
                 // No calls opened a circuit that was forced open.
                 counts: (openings_in_a_row > 0).then_some(CallCounts { failures_in_a_row, calls, failures, slow }),
                 failure,
@@ -119,25 +122,42 @@ pub(super) fn write(event: &Event<'_>, level: Level) {
             CircuitLine { failing_for, ..CircuitLine::new("circuit half-open, probing the service", name) }.emit(level);
         }
         Event::CircuitClosed { name, failing_for } => {
-            CircuitLine { failing_for, ..CircuitLine::new("circuit closed, admitting calls again", name) }.emit(level);
+            CircuitLine { failed_for: failing_for, ..CircuitLine::new("circuit closed, admitting calls again", name) }
+                .emit(level);
         }
         Event::CallFailed { name, failure } => {
             CircuitLine { failure, ..CircuitLine::new("circuit counted a failed call", name) }.emit(level);
         }
         Event::CallRejected { name, retry_in, failing_for } => {
-            CircuitLine { retry_in, failing_for, ..CircuitLine::new("circuit rejected a call", name) }.emit(level);
+            let line = CircuitLine::new("circuit rejected a call", name);
+            CircuitLine { may_admit_in: retry_in, failing_for, ..line }.emit(level);
         }
         Event::FallbackCalled { name, cause, failure } => {
             let message = "primary failed, the fallback calls its backup";
             FallbackLine { message, name, cause, failure, duration: None }.emit(level);
         }
         Event::FallbackSucceeded { name, cause, duration } => {
-            let message = "the fallback's backup answered after the primary had failed";
+            let message = "the fallback's backup succeeded after the primary had failed";
             FallbackLine { message, name, cause, failure: None, duration }.emit(level);
         }
         Event::FallbackFailed { name, cause, failure } => {
             let message = "the fallback's backup failed after the primary had failed";
             FallbackLine { message, name, cause, failure, duration: None }.emit(level);
         }
+    }
+}
+
+const fn stopped(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Rejected { .. } => "request failed, because the attempt was rejected",
+        _ => "request failed, no further attempt",
+    }
+}
+
+const fn finished(outcome: RequestOutcome) -> &'static str {
+    match outcome {
+        RequestOutcome::Success => "request finished with a success",
+        RequestOutcome::Neutral => "request finished with a neutral result",
+        RequestOutcome::Failure => "request finished with a failure",
     }
 }

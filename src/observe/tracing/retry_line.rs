@@ -70,7 +70,7 @@ impl<'a> RetryLine<'a> {
             error = failure.error().as_deref(),
             "http.response.status_code" = failure.http_status(),
             "rpc.grpc.status_code" = failure.grpc_status(),
-            duration = fields::time(self.duration.or(failure.duration())),
+            attempt_duration = fields::time(self.duration.or(failure.duration())),
             elapsed = fields::time(self.elapsed),
             key = self.quota.map(|quota| name_str(quota.key)).as_deref(),
             retries = self.quota.map(|quota| quota.retries),

@@ -119,7 +119,7 @@ use crate::observe::{Event, Levels, LogEvent, Observer, StopCause};
 /// | `error.type` | all with a failure | the kind: `transient`, `throttled`, `timed_out`, `permanent`, `rejected` |
 /// | `error` | all with a failure | the text of the error and its sources; the backup's in `FallbackFailed` |
 /// | `http.response.status_code`, `rpc.grpc.status_code` | all with a failure | the status of the response |
-/// | `duration` | all with a failure or success | how long the attempt, call or backup took |
+/// | `attempt_duration`, `call_duration`, `backup_duration` | retry; circuit; fallback | how long the attempt, the call or the backup took |
 /// | `elapsed` | retry | how long the request has taken |
 /// | `attempt` | retry | the number of the attempt: 1 is the first |
 /// | `attempts` | `RequestFinished` | the number of attempts |
@@ -129,11 +129,12 @@ use crate::observe::{Event, Levels, LogEvent, Observer, StopCause};
 /// | `cause` | retry, fallback | why there is no further attempt, or why the primary failed, as a sentence |
 /// | `reason` | retry, fallback | the cause as a stable label, or the reason of an override |
 /// | `key`, `retries`, `total` | retry | the quota's key, the retries of this key, and those of all keys |
-/// | `open_for` | `CircuitOpened` | how long it stays open; `until_reset` without an end, `until_next_call` if a probe of `Probes::trickle` failed late |
-/// | `openings_in_a_row` | `CircuitOpened` | 1 is the first of an outage; 0: forced open |
+/// | `stays_open_for` | `CircuitOpened` | when it admits a probe; `until_reset` without an end, `until_next_call` if a probe of `Probes::trickle` failed late |
+/// | `openings_in_a_row` | `CircuitOpened`, from the second of an outage on | how often it has opened in this outage |
 /// | `failures_in_a_row`, `calls`, `failures`, `slow` | `CircuitOpened`, `CircuitWouldOpen` | the counted calls; the probes, if it opened again |
-/// | `failing_for` | circuit | how long it has been open or half-open |
-/// | `retry_in` | `CallRejected` | when a call may be admitted |
+/// | `failing_for` | circuit | how long the outage has lasted: since the first of the failures that opened it, until now |
+/// | `failed_for` | `CircuitClosed` | how long the outage lasted |
+/// | `may_admit_in` | `CallRejected` | when a call may be admitted |
 /// | `mode` | `CircuitModeChanged` | the new mode |
 ///
 /// Texts are logged as strings, which a subscriber puts between quotes. Before that, the observer

@@ -48,7 +48,7 @@ pub(super) fn of_retry(labels: &[Label], known: Known, to: &mut Vec<Sample>) {
         to.push(zero(table::REQUESTS_SUCCEEDED).with_label("attempt", attempt_label(1)));
     }
     for cause in ["attempts_exhausted", "permanent", "budget", "deadline", "rejected"] {
-        to.push(zero(table::REQUESTS_STOPPED).with_label("cause", cause));
+        to.push(zero(table::REQUESTS_FAILED).with_label("cause", cause));
     }
     to.extend([zero(table::TRANSPARENT_RETRIES), zero(table::REJECTION_WAITS)]);
 }

@@ -95,7 +95,7 @@ async fn check_counts(prometheus: &Prometheus, before: f64) {
         (r#"recourse_requests_succeeded_total{name="orders",attempt="1"}"#, OUTAGE.first),
         (r#"recourse_requests_succeeded_total{name="orders",attempt="2"}"#, OUTAGE.second),
         (r#"recourse_requests_succeeded_total{name="orders",attempt="3"}"#, OUTAGE.third),
-        (r#"recourse_requests_stopped_total{name="orders",cause="attempts_exhausted"}"#, OUTAGE.exhausted),
+        (r#"recourse_requests_failed_total{name="orders",cause="attempts_exhausted"}"#, OUTAGE.exhausted),
         (r#"recourse_request_duration_seconds_count{name="orders",outcome="failure"}"#, OUTAGE.exhausted),
         (r#"recourse_time_to_success_seconds_count{name="orders"}"#, OUTAGE.first + OUTAGE.second + OUTAGE.third),
         (r#"recourse_circuit_transitions_total{name="quotes",from="closed",to="open"}"#, OUTAGE.quotes),
