@@ -193,7 +193,7 @@ async fn point_4_retries_failures_and_fallbacks_have_log_levels() {
     }
     assert_eq!(
         lines[3],
-        r#"ERROR request failed, no further attempt name="prices" attempt=4 max_attempts=4 cause="all 4 attempts failed" reason="attempts_exhausted" error.type="timed_out" error="timeout""#
+        r#"ERROR request failed, no further attempt name="prices" attempt=4 max_attempts=4 cause="all 4 attempts failed" reason="attempts_exhausted" error.type="timed_out" error="timeout" attempt_duration=0ns"#
     );
     assert_eq!(lines[4..], ["INFO calling the fallback name=prices why=timeout (all 4 attempts failed)"]);
 

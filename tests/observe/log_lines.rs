@@ -96,7 +96,7 @@ fn events(name: &Name) -> Vec<(Event<'_>, &'static str)> {
                 failure: Some(grpc_unavailable()),
                 elapsed,
             },
-            r#"DEBUG tower_recourse::retry: request finished with a failure name="payments" attempts=4 outcome="failure" cause="all 4 attempts failed" reason="attempts_exhausted" error.type="throttled" error="no backend" rpc.grpc.status_code=14 elapsed=2.5s labels="team=billing region=eu""#,
+            r#"DEBUG tower_recourse::retry: request finished with a failure name="payments" attempts=4 outcome="failure" cause="all 4 attempts failed" reason="attempts_exhausted" error.type="throttled" error="no backend" rpc.status_code="UNAVAILABLE" elapsed=2.5s labels="team=billing region=eu""#,
         ),
         (
             opened(name, 1, Duration::from_secs(30), Some(Duration::ZERO)),
@@ -135,7 +135,7 @@ fn events(name: &Name) -> Vec<(Event<'_>, &'static str)> {
         ),
         (
             Event::CallFailed { name, failure: Some(grpc_unavailable()) },
-            r#"DEBUG tower_recourse::breaker: circuit counted a failed call name="payments" error.type="throttled" error="no backend" rpc.grpc.status_code=14 labels="team=billing region=eu""#,
+            r#"DEBUG tower_recourse::breaker: circuit counted a failed call name="payments" error.type="throttled" error="no backend" rpc.status_code="UNAVAILABLE" labels="team=billing region=eu""#,
         ),
         (
             Event::CallRejected {

@@ -71,7 +71,7 @@ impl<'a> CircuitLine<'a> {
             "error.type" = failure.kind(),
             error = failure.error().as_deref(),
             "http.response.status_code" = failure.http_status(),
-            "rpc.grpc.status_code" = failure.grpc_status(),
+            "rpc.status_code" = failure.grpc_status().as_deref(),
             call_duration = fields::time(failure.duration()),
             labels = fields::labels(self.name).as_deref(),
         );

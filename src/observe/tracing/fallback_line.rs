@@ -34,7 +34,7 @@ impl FallbackLine<'_> {
             "error.type" = failure.kind(),
             error = failure.error().as_deref(),
             "http.response.status_code" = failure.http_status(),
-            "rpc.grpc.status_code" = failure.grpc_status(),
+            "rpc.status_code" = failure.grpc_status().as_deref(),
             backup_duration = fields::time(self.duration.or(failure.duration())),
             labels = fields::labels(self.name).as_deref(),
         );

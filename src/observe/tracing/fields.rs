@@ -27,9 +27,11 @@ impl FailureFields<'_> {
         }
     }
 
-    pub(super) fn grpc_status(self) -> Option<u16> {
-        match self.0?.status? {
-            ResponseStatus::Grpc(code) => Some(code),
+    /// The name of the code, such as `UNAVAILABLE`, or the number of a code without a name.
+    pub(super) fn grpc_status(self) -> Option<Cow<'static, str>> {
+        let status = self.0?.status?;
+        match status {
+            ResponseStatus::Grpc(code) => Some(status.grpc_name().map_or_else(|| code.to_string().into(), Cow::from)),
             ResponseStatus::Http(_) => None,
         }
     }

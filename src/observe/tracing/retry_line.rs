@@ -69,7 +69,7 @@ impl<'a> RetryLine<'a> {
             "error.type" = failure.kind(),
             error = failure.error().as_deref(),
             "http.response.status_code" = failure.http_status(),
-            "rpc.grpc.status_code" = failure.grpc_status(),
+            "rpc.status_code" = failure.grpc_status().as_deref(),
             attempt_duration = fields::time(self.duration.or(failure.duration())),
             elapsed = fields::time(self.elapsed),
             key = self.quota.map(|quota| name_str(quota.key)).as_deref(),

@@ -118,7 +118,7 @@ use crate::observe::{Event, Levels, LogEvent, Observer, StopCause};
 /// | `circuit_key` | circuit | the key of a keyed circuit |
 /// | `error.type` | all with a failure | the kind: `transient`, `throttled`, `timed_out`, `permanent`, `rejected` |
 /// | `error` | all with a failure | the text of the error and its sources; the backup's in `FallbackFailed` |
-/// | `http.response.status_code`, `rpc.grpc.status_code` | all with a failure | the status of the response |
+/// | `http.response.status_code`, `rpc.status_code` | all with a failure | the status of the response: `503`, `"UNAVAILABLE"` |
 /// | `attempt_duration`, `call_duration`, `backup_duration` | retry; circuit; fallback | how long the attempt, the call or the backup took |
 /// | `elapsed` | retry | how long the request has taken |
 /// | `attempt` | retry | the number of the attempt: 1 is the first |
