@@ -26,9 +26,9 @@ metrics! {
     CIRCUIT_MODE: "recourse_circuit_mode", Gauge, ["mode"],
         "Whether the circuit is in this mode: 1 or 0.";
     CIRCUIT_CALLS: "recourse_circuit_calls_total", Counter, ["outcome"],
-        "Calls that the circuit admitted, by outcome. Each attempt of a retry around it is a call. Successes are counted only with count_all_calls.";
+        "Calls that the circuit admitted, by outcome. A request with 3 attempts makes 3 calls. Successes are counted only with count_all_calls.";
     CIRCUIT_REJECTIONS: "recourse_circuit_rejections_total", Counter, [],
-        "Calls that the circuit rejected. Each attempt of a retry around it is a call.";
+        "Calls that the circuit rejected. A request with 3 attempts makes 3 calls.";
     CIRCUIT_FAILING: "recourse_circuit_failing_seconds", Gauge, [],
         "How long the circuit has been open or half-open since it was closed last. 0 while it is closed.";
     CIRCUIT_WINDOW_CALLS: "recourse_circuit_window_calls", Gauge, [],
@@ -68,7 +68,7 @@ metrics! {
     REQUESTS_SUCCEEDED: "recourse_requests_succeeded_total", Counter, ["attempt"],
         "Requests that succeeded, by the attempt that did. Attempt 1 is counted only with report_requests.";
     REQUESTS_FAILED: "recourse_requests_failed_total", Counter, ["cause"],
-        "Requests that failed, by the reason why there was no further attempt.";
+        "Requests whose last attempt failed, by the reason why there was no further attempt. rejected: a circuit or a limiter rejected the attempt. A fallback may have answered the caller.";
     TIME_TO_SUCCESS: "recourse_time_to_success_seconds", Histogram, [],
         "The duration of requests that succeeded, with their retries. Needs report_requests.";
     RETRY_DELAY: "recourse_retry_delay_seconds", Histogram, [],
@@ -76,7 +76,7 @@ metrics! {
     REQUEST_DURATION: "recourse_request_duration_seconds", Histogram, ["outcome"],
         "The duration of requests with their retries. Needs report_requests.";
     FALLBACKS: "recourse_fallbacks_total", Counter, ["cause", "outcome"],
-        "Calls of the backup, by why the primary failed and by the backup's outcome.";
+        "Calls of the backup, by why the primary failed and by the backup's outcome. rejected: a circuit or a limiter rejected the call.";
 }
 
 /// Passes the types, units and help texts of all metrics to the current recorder.
