@@ -178,7 +178,11 @@ fn a_rejection_has_the_circuits_name_state_and_time() {
     assert_eq!(rejection.to_string(), "circuit `payments` is open; retry in 19.5 s");
     assert_eq!(circuit.retry_in(), rejection.retry_in());
 
-    clock.advance(Duration::from_millis(19_500));
+    clock.advance(Duration::from_millis(19_480));
+    let rejection = circuit.try_acquire().unwrap_err();
+    assert_eq!(rejection.to_string(), "circuit `payments` is open; retry in 0.1 s", "20 ms");
+
+    clock.advance(Duration::from_millis(20));
     assert_eq!(circuit.retry_in(), None);
     let _probe = circuit.try_acquire().unwrap();
     clock.advance(Duration::from_secs(2));

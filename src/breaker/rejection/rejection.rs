@@ -63,7 +63,8 @@ impl fmt::Display for Rejection {
             state => write!(f, "circuit `{}` is {state}", self.name)?,
         }
         match self.retry_in() {
-            Some(retry_in) => write!(f, "; retry in {:.1} s", retry_in.as_secs_f64()),
+            // Not `0.0 s`, which reads as a request to call again at once.
+            Some(retry_in) => write!(f, "; retry in {:.1} s", retry_in.as_secs_f64().max(0.1)),
             None => Ok(()),
         }
     }
