@@ -1,4 +1,4 @@
-//! The retry worker: its classifier and its schedule. The durable part isn't implemented.
+//! The retry worker: its classifier and its schedule. `tower-recourse-defer` has the durable part.
 
 use std::{io, sync::Mutex};
 
