@@ -8,6 +8,11 @@ use tokio_postgres::{
 use super::{connector::Connector, options::PostgresOptions, queue::PostgresQueue, session::Sessions};
 use crate::{InvalidValue, QueueError};
 
+/// Every statement finds its rows by an index. Without these settings, a plan that was made while
+/// the table was empty may scan the whole table until the server has analyzed it.
+const SESSION: &str = "set enable_seqscan = off; set enable_bitmapscan = off; set enable_hashjoin = off;
+    set enable_mergejoin = off; listen recourse_jobs";
+
 impl PostgresQueue {
     /// Connects with the default [options](PostgresOptions) and without TLS, to a server such as
     /// `postgresql://user@host/database`.
@@ -67,7 +72,7 @@ impl PostgresOptions {
                     // Jobs may have been stored without a notification.
                     stored.notify_one();
                 });
-                client.batch_execute("listen recourse_jobs").await?;
+                client.batch_execute(SESSION).await?;
                 Ok(client)
             })
         });

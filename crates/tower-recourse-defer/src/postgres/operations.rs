@@ -24,7 +24,7 @@ impl Shared {
         self.query(statement, values).await?.pop().ok_or_else(|| QueueError::database("no row"))
     }
 
-    /// The number of jobs that aren't done, counted at most once per second.
+    /// The number of jobs that aren't done, counted now and then.
     async fn jobs(&self) -> Result<u64, QueueError> {
         if let Some(jobs) = self.fill.jobs() {
             return Ok(jobs);
@@ -61,6 +61,9 @@ impl Queue for PostgresQueue {
         let (queue, limit, lease) = (&shared.options.name, i64::from(limit), millis(lease));
         let rows = shared.query(&shared.statements.claim, &[queue, &lease, &limit]).await?;
         let jobs = rows.iter().map(claimed_job).collect();
+        if rows.len() as i64 >= limit {
+            return Ok(Claim { jobs, next_due: None });
+        }
         let next = shared.query_one(&shared.statements.next_due, &[queue]).await?;
         let next_due = next.get::<_, Option<i64>>(0).map(|due| millis_until(next.get(1), due));
         Ok(Claim { jobs, next_due })

@@ -31,8 +31,8 @@ pub(super) struct Shared {
 
 impl PostgresQueue {
     pub(super) fn new(options: PostgresOptions, sessions: Sessions) -> Self {
-        let statements = Statements::new(&options.schema);
-        Self { shared: Arc::new(Shared { options, sessions, statements, fill: Fill::default() }) }
+        let (statements, fill) = (Statements::new(&options.schema), Fill::new(options.limits.jobs()));
+        Self { shared: Arc::new(Shared { options, sessions, statements, fill }) }
     }
 }
 

@@ -1,7 +1,13 @@
 //! The statements of a queue. `$1` is always the queue.
+//!
+//! A statement that changes one job doesn't compare the state by itself. Otherwise, without
+//! statistics of the table, PostgreSQL searches the index of states in place of the primary key,
+//! and reads all jobs in that state: 20,000 jobs were run at 590 instead of 3,290 per second. A
+//! leased job always waits.
 
-/// The time of the server, in milliseconds since the start of 1970.
-const NOW: &str = "(extract(epoch from clock_timestamp()) * 1000)::bigint";
+/// The time of the server at the start of the statement, in milliseconds since the start of 1970.
+/// `clock_timestamp` may change within a statement, so an index can't be searched by it.
+const NOW: &str = "(extract(epoch from statement_timestamp()) * 1000)::bigint";
 
 #[derive(Debug)]
 pub(super) struct Statements {
@@ -47,12 +53,12 @@ impl Statements {
             next_due: format!("select min(due), {NOW} from {jobs} where queue = $1 and state = 'waiting'"),
             renew: format!(
                 "update {jobs} set due = {NOW} + $4
-                where queue = $1 and key = $2 and token = $3 and leased and state = 'waiting' returning 1"
+                where queue = $1 and key = $2 and token = $3 and leased returning 1"
             ),
             settle: format!(
                 "update {jobs} set state = $4, due = {NOW} + $5, attempts = $6, claims = $7, reason = $8,
                     history = $9, leased = false
-                where queue = $1 and key = $2 and token = $3 and leased and state = 'waiting' returning 1"
+                where queue = $1 and key = $2 and token = $3 and leased returning 1"
             ),
             status: format!(
                 "select state, attempts, due, leased, reason, history, {NOW} from {jobs}
@@ -70,7 +76,7 @@ impl Statements {
             ),
             requeue: format!(
                 "with requeued as (update {jobs} set state = 'waiting', due = {NOW}, attempts = 0, claims = 0,
-                    reason = null where queue = $1 and key = $2 and state = 'dead' returning key)
+                    reason = null where queue = $1 and key = $2 and state || '' = 'dead' returning key)
                 select pg_notify('recourse_jobs', $3) from requeued"
             ),
             requeue_all: format!(
@@ -78,7 +84,7 @@ impl Statements {
                     where queue = $1 and state = 'dead'),
                 requeued as (update {jobs} as job set state = 'waiting', due = {NOW} + place * $2, attempts = 0,
                     claims = 0, reason = null from numbered
-                    where job.queue = $1 and job.key = numbered.key and state = 'dead' returning 1)
+                    where job.queue = $1 and job.key = numbered.key and state || '' = 'dead' returning 1)
                 select count(*), pg_notify('recourse_jobs', $3) from requeued"
             ),
             purge: format!(

@@ -37,6 +37,7 @@ pub struct ClaimedJob {
 pub struct Claim {
     /// The claimed jobs, in no particular order.
     pub jobs: Vec<ClaimedJob>,
-    /// The time until the next job can be claimed. `None` if no job waits or runs.
+    /// The time until the next job can be claimed. `None` if no job waits or runs, and if there are
+    /// as many jobs as the claim allowed, so that there may be more.
     pub next_due: Option<Duration>,
 }

@@ -5,6 +5,8 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use tower_recourse::observe::ErrorText;
+
 use super::InvalidValue;
 
 const MAX_BYTES: usize = 256;
@@ -73,9 +75,13 @@ impl FromStr for JobKey {
     }
 }
 
+/// The key. One that was changed by hand in the table is escaped.
 impl fmt::Display for JobKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        match self.0.bytes().all(|byte| byte.is_ascii_graphic()) {
+            true => f.write_str(&self.0),
+            false => ErrorText::text(&self.0).fmt(f),
+        }
     }
 }
 
@@ -96,6 +102,11 @@ mod tests {
     #[test]
     fn a_segment_of_a_path_is_percent_encoded() {
         assert_eq!(JobKey::new("a/b?c#d%-._~").unwrap().to_path_segment(), "a%2Fb%3Fc%23d%25-._~");
+    }
+
+    #[test]
+    fn a_key_that_was_changed_by_hand_is_escaped() {
+        assert_eq!(JobKey("a\nb\u{1b}".to_owned()).to_string(), r"a\nb\u{1b}");
     }
 
     #[test]

@@ -16,8 +16,11 @@ impl Default for QueueLimits {
 
 impl QueueLimits {
     /// How many jobs may wait, run or be dead letters. By default 100,000: a longer queue needs a
-    /// person, not more room. Each process counts once per second and adds the jobs that it
-    /// stores, so several processes together may exceed the limit by what they store in a second.
+    /// person, not more room.
+    ///
+    /// Each process counts once per second, or every 10 s while the queue is less than half full,
+    /// and adds the jobs that it stores itself. So several processes together may exceed the limit
+    /// by what they store in that time.
     pub fn max_jobs(mut self, max_jobs: u64) -> Self {
         self.max_jobs = max_jobs;
         self

@@ -52,6 +52,9 @@ impl At<'_> {
                 history: History::from_json(&row.get::<_, String>(5)?),
             })
         })?;
+        if jobs.len() >= limit as usize {
+            return Ok(Claim { jobs, next_due: None });
+        }
         let next = "select min(due) from recourse_jobs where queue = ?1 and state = 'waiting'";
         let next: Option<i64> = self.connection.query_row(next, [self.queue], |row| row.get(0)).map_err(database)?;
         Ok(Claim { jobs, next_due: next.map(|due| millis_until(self.now, due)) })

@@ -38,8 +38,8 @@ pub struct SqliteQueue {
 
 impl SqliteQueue {
     pub(super) fn new(options: Arc<SqliteOptions>, connection: Connection) -> Self {
-        let connection = Arc::new(Mutex::new(connection));
-        Self { options, connection, fill: Arc::default(), stored: Arc::default() }
+        let (connection, fill) = (Arc::new(Mutex::new(connection)), Arc::new(Fill::new(options.limits.jobs())));
+        Self { options, connection, fill, stored: Arc::default() }
     }
 
     /// Stores a job on your own connection to the same file. In a transaction, the job exists if
