@@ -8,6 +8,8 @@ pub mod conformance;
 mod deferral;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod queue;
