@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use ::metrics::Recorder;
 
-use crate::{Registry, metrics::describe_to};
+use crate::{
+    Registry,
+    metrics::{Sample, describe_to},
+};
 
 /// The shortest time between two readings.
 const SHORTEST: Duration = Duration::from_millis(10);
@@ -19,12 +22,12 @@ impl Registry {
     /// fallback start at 0. It emits no event, and holds no lock while the recorder runs.
     pub fn publish(&self) {
         let samples = self.samples();
-        ::metrics::with_recorder(|recorder| write(samples, recorder));
+        ::metrics::with_recorder(|recorder| write(&samples, recorder));
     }
 
     /// As [`publish`](Self::publish), to a recorder that isn't installed.
     pub fn publish_to(&self, recorder: &dyn Recorder) {
-        write(self.samples(), recorder);
+        write(&self.samples(), recorder);
     }
 
     /// Publishes now, and then again after each period. Periods below 10 ms count as 10 ms. The
@@ -71,7 +74,7 @@ impl Registry {
         self.shared.publisher.set_most_keys(keys);
     }
 
-    fn samples(&self) -> Vec<crate::metrics::Sample> {
+    fn samples(&self) -> Arc<[Sample]> {
         self.shared.publisher.round(|| self.read())
     }
 
@@ -88,9 +91,9 @@ impl Registry {
     }
 }
 
-fn write(samples: Vec<crate::metrics::Sample>, recorder: &dyn Recorder) {
+fn write(samples: &[Sample], recorder: &dyn Recorder) {
     describe_to(recorder);
     for sample in samples {
-        sample.write(recorder);
+        sample.clone().write(recorder);
     }
 }

@@ -6,5 +6,6 @@ mod exporter;
 mod keys;
 mod recorder;
 mod retries;
+mod rounds;
 mod series;
 mod table;

@@ -1,6 +1,9 @@
 //! What was published, so that no series is left with an old value.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
 
 use super::by_name::ByName;
 #[cfg(any(feature = "retry", feature = "fallback"))]
@@ -23,10 +26,15 @@ pub(in crate::registry) struct Publisher {
     #[cfg(feature = "breaker")]
     pub(in crate::registry) retired: Retired,
     published: Mutex<Published>,
+    /// How many rounds have begun.
+    begun: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct Published {
+    /// The number of the newest round that has ended, and its values.
+    newest: u64,
+    values: Arc<[Sample]>,
     #[cfg(feature = "breaker")]
     most_keys: MostKeys,
     #[cfg(feature = "breaker")]
@@ -41,17 +49,27 @@ struct Published {
 
 impl Publisher {
     /// Reads the sources, and returns the values of all series.
-    pub(in crate::registry) fn round(&self, read: impl FnOnce() -> Readings) -> Vec<Sample> {
+    ///
+    /// Several rounds may run at once. One that began before another that has already ended returns
+    /// the values of that one: what it has read may contain circuits and budgets whose counts the
+    /// other one has recorded as those of dropped ones.
+    pub(in crate::registry) fn round(&self, read: impl FnOnce() -> Readings) -> Arc<[Sample]> {
         // Before the sources are read. A circuit that is dropped in between is then missing until
         // the next round, instead of being counted twice.
         #[cfg(feature = "breaker")]
-        let retired = self.retired.take();
+        let mut retired = self.retired.take();
+        // Between the two. So a later round reads no circuit whose counts an earlier one has taken.
+        let number = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
         // Without the lock, because a source may call user code.
         let readings = read();
         let mut samples = Vec::new();
         let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        if number < published.newest {
+            return Arc::clone(&published.values);
+        }
+        published.newest = number;
         #[cfg(feature = "breaker")]
-        for (labels, counted) in retired {
+        for (labels, counted) in retired.use_up() {
             #[cfg(feature = "keyed")]
             if counted.evictions > 0 {
                 published.keyed.of(labels.clone()).retire(counted.evictions);
@@ -60,7 +78,8 @@ impl Publisher {
         }
         published.read(readings, &mut samples);
         published.end_round(&mut samples);
-        samples
+        published.values = samples.into();
+        Arc::clone(&published.values)
     }
 
     #[cfg(feature = "breaker")]

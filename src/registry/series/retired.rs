@@ -1,6 +1,8 @@
 //! The counts of dropped circuits.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use ::metrics::Label;
 
 use super::{by_name::ByName, circuit_series::Counts, ledger::sum};
 use crate::{Name, metrics::labels_of, registry::CircuitCounts};
@@ -33,12 +35,44 @@ impl Retired {
         }
     }
 
-    pub(super) fn take(&self) -> impl Iterator<Item = (Vec<::metrics::Label>, Counted)> + use<> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_iter()
+    /// Takes all counts out, until the guard is dropped.
+    pub(super) fn take(&self) -> TakenCounts<'_> {
+        TakenCounts { retired: self, counts: std::mem::take(&mut *self.lock()) }
     }
 
     fn with(&self, name: &Name, change: impl FnOnce(&mut Counted)) {
         let labels = labels_of(name);
-        change(self.0.lock().unwrap_or_else(PoisonError::into_inner).of(labels));
+        change(self.lock().of(labels));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ByName<Counted>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts that a round has taken. If the round doesn't use them, because a source panics or another
+/// round has overtaken it, they are put back.
+pub(super) struct TakenCounts<'a> {
+    retired: &'a Retired,
+    counts: ByName<Counted>,
+}
+
+impl TakenCounts<'_> {
+    pub(super) fn use_up(&mut self) -> impl Iterator<Item = (Vec<Label>, Counted)> + use<> {
+        std::mem::take(&mut self.counts).into_iter()
+    }
+}
+
+impl Drop for TakenCounts<'_> {
+    fn drop(&mut self) {
+        for (labels, unused) in self.use_up() {
+            let mut retired = self.retired.lock();
+            let counted = retired.of(labels);
+            counted.circuits = sum(counted.circuits, unused.circuits);
+            #[cfg(feature = "keyed")]
+            {
+                counted.evictions += unused.evictions;
+            }
+        }
     }
 }
