@@ -14,23 +14,25 @@ thread_local! {
     static COUNT: Cell<Option<u32>> = const { Cell::new(None) };
 }
 
-/// Restores the count that was valid before, also when the inner service panics.
-struct Restore(Option<u32>);
+/// Updates the count of the request, and restores the count that was valid before. A guard, because
+/// the inner service may panic.
+struct Running<'a> {
+    count: &'a mut Option<u32>,
+    before: Option<u32>,
+}
 
-impl Drop for Restore {
+impl Drop for Running<'_> {
     fn drop(&mut self) {
-        COUNT.set(self.0);
+        *self.count = COUNT.replace(self.before);
     }
 }
 
 /// Runs a call or poll of the inner service with this count, and updates it. `None` hides the count
 /// of the request around the call.
 pub(crate) fn run_with<T>(count: &mut Option<u32>, work: impl FnOnce() -> T) -> T {
-    let restore = Restore(COUNT.replace(*count));
-    let result = work();
-    *count = COUNT.get();
-    drop(restore);
-    result
+    let before = COUNT.replace(*count);
+    let _running = Running { count, before };
+    work()
 }
 
 /// Counts an attempt that begins now, and returns its index: 0 is the first. `None` if no span of a

@@ -79,6 +79,8 @@ mod message;
 mod presets;
 mod rejection;
 mod request_replay;
+#[cfg(feature = "tracing")]
+mod spans;
 
 pub use crate::reqwest_error::Error;
 pub use host_and_port::host_and_port;

@@ -46,6 +46,7 @@
 //! |---|---|
 //! | a service | [`RequestSpanLayer`] outside of the retry, [`AttemptSpanLayer`] inside |
 //! | HTTP | `RequestSpanLayer::http`, `AttemptSpanLayer::http` (feature `http`) |
+//! | reqwest | `RequestSpanLayer::reqwest`, `AttemptSpanLayer::reqwest` (feature `reqwest`) |
 //! | gRPC | `RequestSpanLayer::grpc`, `AttemptSpanLayer::grpc` (feature `grpc`) |
 //! | `run`, `run_with` and `run_lending` of a retry | [`in_request_span`], [`in_attempt_span`] |
 //! | `run_blocking` | [`in_request_span_blocking`], [`in_attempt_span_blocking`] |

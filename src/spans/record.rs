@@ -28,8 +28,12 @@ pub(super) fn result<C, Req, Res, Err>(
     let report = evidence::correct(noted, seen.or_else(|| classifier.origin(outcome))).unwrap_or_default();
     if role == Role::Request {
         span.record("recourse.attempts", report.attempts());
-        span.record("recourse.cause", report.cause().map(|cause| cause.label()));
-        span.record("recourse.fallback", report.fallback());
+        if let Some(cause) = report.cause() {
+            span.record("recourse.cause", cause.label());
+        }
+        if let Some(fallback) = report.fallback() {
+            span.record("recourse.fallback", fallback);
+        }
     }
     let (kind, success) = match classifier.classify(memo, outcome) {
         _ if report.rejection().is_some() => (Some(FailureKind::Rejected), RequestOutcome::Failure),
@@ -69,12 +73,17 @@ fn record_failure(span: &Span, error_type: &str, description: Option<&dyn fmt::D
     span.record("recourse.outcome", RequestOutcome::Failure.label());
     span.record("error.type", error_type);
     span.record("otel.status_code", "ERROR");
-    span.record("otel.status_description", description.map(display));
+    // A string, which a subscriber puts between quotes. So a text from outside can't forge a field.
+    if let Some(description) = description.filter(|_| span.has_field("otel.status_description")) {
+        span.record("otel.status_description", description.to_string());
+    }
 }
 
 /// Records that a call ended without a result. `attempts`: how many attempts a request has made.
 pub(super) fn dropped(span: &Span, has_panicked: bool, is_timed_out: bool, attempts: Option<u32>) {
-    span.record("recourse.attempts", attempts.filter(|&attempts| attempts > 0));
+    if let Some(attempts) = attempts.filter(|&attempts| attempts > 0) {
+        span.record("recourse.attempts", attempts);
+    }
     if has_panicked {
         record_failure(span, "panic", None);
     } else if is_timed_out {

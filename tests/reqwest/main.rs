@@ -6,6 +6,9 @@ mod errors;
 mod redirects;
 mod retries;
 mod server;
+#[path = "../support/span_tree.rs"]
+mod span_tree;
+mod spans;
 mod stacks;
 
 use std::time::Duration;

@@ -3,6 +3,7 @@
 mod composition;
 mod endings;
 mod functions;
+mod text_log;
 
 use std::{io, time::Duration};
 

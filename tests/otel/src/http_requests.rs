@@ -167,9 +167,9 @@ async fn reqwest_has_the_same_spans() {
     let (trace, (address, received)) = (Trace::start(), serve(1).await);
     let client = reqwest::Client::new();
     let stack = ServiceBuilder::new()
-        .layer(RequestSpanLayer::new().name("prices"))
+        .layer(RequestSpanLayer::reqwest().name("prices"))
         .layer(retry!(reqwest))
-        .layer(AttemptSpanLayer::new())
+        .layer(AttemptSpanLayer::reqwest())
         .map_request(|mut request: reqwest::Request| {
             trace_headers::write(request.headers_mut());
             request
@@ -179,10 +179,10 @@ async fn reqwest_has_the_same_spans() {
     let response = async { stack.oneshot(get).await }.instrument(trace.root.clone()).await;
     assert_eq!(response.unwrap().status(), 200);
     assert_eq!(
-        trace.tree(&["resilience.attempt.index", "recourse.attempts"]),
+        trace.tree(&["resilience.attempt.index", "recourse.attempts", "http.response.status_code"]),
         [
             "prices ok recourse.attempts=2",
-            "  attempt resilience.attempt.index=0",
+            "  attempt error() resilience.attempt.index=0 http.response.status_code=503",
             "  attempt resilience.attempt.index=1"
         ]
     );

@@ -148,5 +148,6 @@ fn a_panic_in_the_call_closes_both_spans() {
     catch_unwind(AssertUnwindSafe(|| service.call(()))).map(drop).unwrap_err();
     let lines = tree();
     assert!(lines.len() == 2 && lines.iter().all(|line| line.contains("error.type=panic")), "{lines:#?}");
+    assert!(lines[0].contains("recourse.attempts=1 "), "{lines:#?}");
     assert!(!lines.concat().contains("(open)"), "{lines:#?}");
 }
