@@ -162,6 +162,20 @@ fn a_dropped_circuit_leaves_its_counts_and_no_state() {
 }
 
 #[test]
+fn a_circuit_in_two_registries_leaves_its_counts_in_both() {
+    let exporters = [Exporter::new(), Exporter::new()];
+    let failures = [("name", "a"), ("outcome", "failure")];
+    for count in 1..=2 {
+        let circuit = Circuit::new(config("a", &exporters[0].registry));
+        exporters.iter().for_each(|exporter| circuit.register(&exporter.registry));
+        circuit.reconfigure(config("a", &Registry::new()));
+        fail(&circuit);
+        let value = |exporter: &Exporter| exporter.scrape().value("recourse_circuit_calls_total", &failures);
+        assert_eq!(exporters.each_ref().map(value), [Some(f64::from(count)); 2]);
+    }
+}
+
+#[test]
 fn a_circuit_that_is_registered_later_keeps_its_counts() {
     let exporter = Exporter::new();
     let circuit = Circuit::new(config("a", &Registry::new()));
@@ -170,10 +184,10 @@ fn a_circuit_that_is_registered_later_keeps_its_counts() {
         circuit.register(&exporter.registry);
         fail(&circuit);
     }
-    // The first circuit's counts stay in the registry of its config.
     let scrape = exporter.scrape();
-    assert_eq!(scrape.value("recourse_circuit_calls_total", &[("name", "a"), ("outcome", "failure")]), None);
-    assert_eq!(scrape.value("recourse_circuit_calls_total", &[("name", "b"), ("outcome", "failure")]), Some(1.0));
+    for name in ["a", "b"] {
+        assert_eq!(scrape.value("recourse_circuit_calls_total", &[("name", name), ("outcome", "failure")]), Some(1.0));
+    }
 }
 
 #[test]

@@ -100,6 +100,8 @@ impl Default for BreakerConfig {
             seed: None,
             group: None,
             registry: None,
+            #[cfg(feature = "metrics")]
+            further_registries: Vec::new(),
             siblings: None,
         };
         let five = NonZeroU32::MIN.saturating_add(4);

@@ -81,6 +81,8 @@ impl Settings {
             seed,
             group,
             registry: _,
+            #[cfg(feature = "metrics")]
+                further_registries: _,
             siblings: _,
         } = self;
         let mut described = Description::new();

@@ -40,11 +40,20 @@ pub(crate) struct Settings {
     pub(crate) seed: Option<u64>,
     pub(crate) group: Option<CircuitGroup>,
     pub(crate) registry: Option<Registry>,
+    /// Registries that the circuit was added to after it was made.
+    #[cfg(feature = "metrics")]
+    pub(crate) further_registries: Vec<Registry>,
     /// The circuits of a keyed breaker that is in a registry.
     pub(crate) siblings: Option<Arc<Sources>>,
 }
 
 impl Settings {
+    /// The registries that list the circuit.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn registries(&self) -> impl Iterator<Item = &Registry> {
+        self.registry.iter().chain(&self.further_registries)
+    }
+
     /// Adds a rule. It replaces a former rule of the same kind.
     pub(super) fn add_rule(&mut self, rule: TripRule) {
         let Settings { rules, layout, slow_after, throttle, .. } = self;

@@ -18,25 +18,24 @@ impl Tenant {
         }
     }
 
-    /// Sets the registry that keeps the counts when the circuit is dropped, unless the circuit has
-    /// one.
+    /// Adds a registry that keeps the counts when the circuit is dropped.
     pub(crate) fn keep_counts_in(&self, registry: &Registry) {
         // Dropped after the lock is released, because it may be the last reference to the settings.
         let _former = {
             let _one_at_a_time = RECONFIGURING.lock().unwrap_or_else(PoisonError::into_inner);
             let mut settings = self.settings.load_full();
-            if settings.registry.is_some() {
+            if settings.registries().any(|known| known.is(registry)) {
                 return;
             }
-            Arc::make_mut(&mut settings).registry = Some(registry.clone());
+            Arc::make_mut(&mut settings).further_registries.push(registry.clone());
             self.settings.swap(settings)
         };
     }
 
-    /// Adds the counts to the registry when the circuit is dropped.
+    /// Adds the counts to the registries when the circuit is dropped.
     pub(super) fn leave_counts(&self) {
         let settings = self.settings.load();
-        if let Some(registry) = &settings.registry {
+        for registry in settings.registries() {
             registry.keep_counts(&settings.name, &self.counts());
         }
     }

@@ -71,6 +71,11 @@ impl Tenant {
         // and rules is user code, and may itself reconfigure circuits.
         let _former = {
             let _one_at_a_time = RECONFIGURING.lock().unwrap_or_else(PoisonError::into_inner);
+            #[cfg(feature = "metrics")]
+            {
+                let kept = self.settings.load();
+                Arc::make_mut(&mut settings).further_registries.clone_from(&kept.further_registries);
+            }
             let former = self.settings.swap(Arc::clone(&settings));
             let counts_anew = layout != former.layout;
             if counts_anew && active == ActiveWindow::Replacement {

@@ -1,5 +1,7 @@
 //! All circuits with one name.
 
+use std::collections::HashMap;
+
 use ::metrics::{Label, SharedString};
 
 use super::{
@@ -19,7 +21,7 @@ pub(super) struct CircuitGroup {
     present: Counts,
     /// The counts of the circuits that were dropped.
     retired: Counts,
-    keys: Vec<KeySeries>,
+    keys: HashMap<SharedString, KeySeries>,
     rest: CircuitSeries,
     /// What the series without a key showed last.
     shown: Counts,
@@ -37,9 +39,8 @@ impl Default for MostKeys {
 }
 
 /// The series of one key.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct KeySeries {
-    key: SharedString,
     series: CircuitSeries,
     /// By the id of the circuit.
     counts: Ledger<(usize, u32), { CircuitCounts::LEN }>,
@@ -58,15 +59,14 @@ impl CircuitGroup {
         self.counts_successes |= circuit.counts_successes;
         let Some(key) = circuit.status.name.key() else { return self.rest.read(circuit) };
         let label = metrics::value(key);
-        if let Some(own) = self.keys.iter_mut().find(|own| own.key == label) {
+        if let Some(own) = self.keys.get_mut(&label) {
             own.series.read(circuit);
             own.counts.read(circuit.id, counts);
         } else if self.keys.len() < most.0 && circuit.counts.has_transitions() {
-            let mut own = KeySeries { key: label, series: CircuitSeries::default(), counts: Ledger::default() };
+            let own = self.keys.entry(label).or_default();
             own.series.read(circuit);
             // The series without a key has shown these counts already.
             own.counts.read_from_now(circuit.id, counts);
-            self.keys.push(own);
         } else {
             self.rest.read(circuit);
         }
@@ -75,11 +75,11 @@ impl CircuitGroup {
     /// Adds the values of this round, and starts the next one.
     pub(super) fn end_round(&mut self, labels: &[Label], to: &mut Vec<Sample>) {
         let mut rest = sum(self.retired, std::mem::take(&mut self.present));
-        for own in &mut self.keys {
+        for (key, own) in &mut self.keys {
             own.counts.end_round();
             let counts = own.counts.total();
             rest = difference(rest, counts);
-            let labels: Vec<Label> = labels.iter().cloned().chain([Label::new("key", own.key.clone())]).collect();
+            let labels: Vec<Label> = labels.iter().cloned().chain([Label::new("key", key.clone())]).collect();
             own.series.end_round(&labels, &counts, self.counts_successes, to);
         }
         // A circuit that is being dropped may be missing for a moment.
