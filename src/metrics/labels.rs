@@ -10,8 +10,8 @@ use crate::{Name, sanitize};
 const RESERVED: [&str; 12] =
     ["name", "key", "le", "quantile", "state", "mode", "outcome", "from", "to", "attempt", "reason", "cause"];
 
-/// The label `name`, and the labels of the layer. A label whose name isn't valid or has another
-/// meaning is renamed; of two with one name, the first one stays.
+/// The label `name`, and the labels of the layer, sorted by name. A label whose name isn't valid or
+/// has another meaning is renamed; of two with one name, the first one stays.
 pub(crate) fn labels_of(name: &Name) -> Vec<Label> {
     // Room for the labels of the metric.
     let mut labels = Vec::with_capacity(3 + name.labels().len());
@@ -25,6 +25,9 @@ pub(crate) fn labels_of(name: &Name) -> Vec<Label> {
             labels.push(Label::new(label_name, value(label.value())));
         }
     }
+    // In one order. Otherwise two layers with the same labels in different orders would have series
+    // that are equal for a recorder or for Prometheus, and the one would overwrite the other.
+    labels[1..].sort_unstable_by(|a, b| a.key().cmp(b.key()));
     labels
 }
 
@@ -68,6 +71,15 @@ mod tests {
     fn the_labels_of_a_layer_follow_its_name() {
         let labels = shown(Name::from("a").with_label("team", "x").with_label("zone", "1"));
         assert_eq!(labels, [("name", "a"), ("team", "x"), ("zone", "1")].map(|(k, v)| (k.into(), v.into())));
+    }
+
+    #[test]
+    fn the_order_of_a_layers_labels_makes_no_other_series() {
+        let (team, zone) = (("team", "x"), ("zone", "1"));
+        let name = |[first, second]: [(&'static str, &'static str); 2]| {
+            Name::from("a").with_label(first.0, first.1).with_label(second.0, second.1)
+        };
+        assert_eq!(labels_of(&name([team, zone])), labels_of(&name([zone, team])));
     }
 
     #[test]

@@ -49,3 +49,15 @@ fn names_beyond_a_thousand_share_a_series() {
     drop(circuits);
     assert_eq!(calls(&exporter), (1_001, 1_200.0));
 }
+
+#[test]
+fn labels_in_another_order_are_the_same_labels() {
+    let exporter = Exporter::new();
+    let circuits = [[("team", "x"), ("zone", "1")], [("zone", "1"), ("team", "x")]].map(|[first, second]| {
+        let config = config("a", &exporter.registry).label(first.0, first.1).label(second.0, second.1);
+        Circuit::new(config)
+    });
+    circuits.iter().for_each(|circuit| circuit.try_acquire().unwrap().failure());
+    let failures = [("name", "a"), ("team", "x"), ("zone", "1"), ("outcome", "failure")];
+    assert_eq!(exporter.scrape().value("recourse_circuit_calls_total", &failures), Some(2.0));
+}
