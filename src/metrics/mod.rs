@@ -107,6 +107,8 @@
 //!   open get series with the label `key`. [`Registry::limit_keys_in_metrics`] sets the number. The
 //!   series without `key` contains all other circuits, and what a key counted before it had series.
 //!   So sums over all series are exact.
+//! - **Registries.** Two registries that publish to one recorder must not contain circuits, budgets
+//!   or quotas with one name and the same labels: each would overwrite the other's values.
 //! - **Attempts.** The label `attempt` ends at 10; later attempts are `more`.
 //! - **Labels.** A label name that Prometheus doesn't accept gets `_` for each invalid character.
 //!   One that a metric uses itself, or that begins with a digit or `__`, gets the prefix `label_`.
@@ -118,6 +120,9 @@
 //! keeps its counts, all its gauges become 0, and the next circuit of the name continues the
 //! counts. A dropped budget leaves the counts of the last `publish`. A retry that its budget paid
 //! for and that was then not made may stay counted.
+//!
+//! `recourse_retries_total` counts a retry when it is scheduled, also one that a breaker then
+//! rejects. `recourse_budget_withdrawals_total` doesn't contain such a retry.
 //!
 //! PromQL's `increase` misses the first sample of a series. So these counters start at 0 when
 //! `publish` first sees the layer: calls, rejections, budgets, the transitions that calls cause,

@@ -36,6 +36,9 @@ impl Registry {
     /// Use it if the exporter answers scrapes itself. A period of 1 s costs little, and the values
     /// of a scrape are then at most 1 s old.
     ///
+    /// A panic of the recorder, or of a budget that is read, ends the future. Join its task to
+    /// notice.
+    ///
     /// The future ends when all handles of the registry and all registered layers are dropped. To
     /// stop it earlier, drop it or abort its task. It can be dropped at any time: each round is
     /// complete before the future waits.
