@@ -16,9 +16,11 @@ use crate::{circuits::config, exporter::Exporter};
 
 const CALLS: &str = "recourse_circuit_calls_total";
 
+type Work = Box<dyn FnOnce() + Send>;
+
 /// A budget that runs a function once, when it is read.
 #[derive(Clone, Default)]
-struct Hook(Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>);
+struct Hook(Arc<Mutex<Option<Work>>>);
 
 impl Hook {
     fn set(&self, work: impl FnOnce() + Send + 'static) {
