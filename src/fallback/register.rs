@@ -8,10 +8,8 @@ impl<B, C, Merge> FallbackLayer<B, C, Merge> {
     /// call with the same registry has no effect.
     pub fn register(mut self, registry: &Registry) -> Self {
         let reporter = Arc::make_mut(&mut self.reporter);
-        if !reporter.registry.as_ref().is_some_and(|former| former.is(registry)) {
-            registry.observe_layer(&mut reporter.observers);
-            reporter.registry = Some(registry.clone());
-        }
+        registry.observe_layer(&mut reporter.observers);
+        reporter.registry = Some(registry.clone());
         self
     }
 }

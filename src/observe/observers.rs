@@ -11,6 +11,9 @@ use super::{
 #[derive(Clone)]
 pub(crate) struct Observers {
     all: Vec<Arc<dyn Observer>>,
+    /// Which registries have added an observer, by their addresses. The observers keep the
+    /// registries, so no other one gets the address.
+    registries: Vec<usize>,
     #[cfg(feature = "tracing")]
     log: Option<Log>,
 }
@@ -44,15 +47,27 @@ impl Observers {
         self.all.push(Arc::new(observer));
     }
 
-    /// Logs as the source states, unless the layer has a log of its own.
+    /// Adds the observer of a registry, unless the layer has it. Returns whether it was added.
+    pub(crate) fn add_registry(&mut self, registry: &Arc<impl Send + Sync>, observer: impl Observer) -> bool {
+        let address = Arc::as_ptr(registry).cast::<()>() as usize;
+        if self.registries.contains(&address) {
+            return false;
+        }
+        self.registries.push(address);
+        self.add(observer);
+        true
+    }
+
+    /// Logs as the source states, or as before if it states nothing, unless the layer has a log of
+    /// its own.
     #[cfg(feature = "tracing")]
     pub(crate) fn add_log_source(&mut self, source: impl LogSource) {
-        let (origin, default) = match self.log.map(|log| log.origin) {
-            Some(Origin::Own) => return,
-            Some(Origin::Default) => (Origin::Default, Some(TracingObserver::new())),
-            Some(Origin::Registry) | None => (Origin::Registry, None),
+        let (origin, former) = match self.log {
+            Some(Log { origin: Origin::Own, .. }) => return,
+            Some(log) => (log.origin, Some(Arc::clone(&self.all[log.index]))),
+            None => (Origin::Registry, None),
         };
-        self.set_log(Arc::new(LayerLog { source, default }), origin);
+        self.set_log(Arc::new(LayerLog { source, former }), origin);
     }
 
     #[cfg(feature = "tracing")]
@@ -83,6 +98,7 @@ impl Observers {
 
     pub(crate) fn clear(&mut self) {
         self.all.clear();
+        self.registries.clear();
         #[cfg(feature = "tracing")]
         {
             self.log = None;
@@ -102,12 +118,12 @@ impl Default for Observers {
     #[cfg(feature = "tracing")]
     fn default() -> Self {
         let log = Log { index: 0, origin: Origin::Default };
-        Self { all: vec![Arc::new(TracingObserver::new())], log: Some(log) }
+        Self { all: vec![Arc::new(TracingObserver::new())], registries: Vec::new(), log: Some(log) }
     }
 
     #[cfg(not(feature = "tracing"))]
     fn default() -> Self {
-        Self { all: Vec::new() }
+        Self { all: Vec::new(), registries: Vec::new() }
     }
 }
 

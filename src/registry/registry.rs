@@ -116,21 +116,24 @@ impl Registry {
         self.shared.sources.insert_once(source);
     }
 
-    /// Passes the events of a layer to the observers of this registry.
+    /// Passes the events of a layer to the observers of this registry, once.
     pub(crate) fn observe_layer(&self, layer: &mut Observers) {
         let shared = Arc::clone(&self.shared);
-        layer.add(move |event: &Event<'_>| {
+        let observer = move |event: &Event<'_>| {
             // Cloned, so that no lock is held while an observer runs.
             let observers = Arc::clone(&*shared.observers.read().unwrap_or_else(PoisonError::into_inner));
             for observer in &*observers {
                 observer.on_event(event);
             }
-        });
-        #[cfg(feature = "tracing")]
-        layer.add_log_source(Arc::clone(&self.shared));
+        };
+        if layer.add_registry(&self.shared, observer) {
+            #[cfg(feature = "tracing")]
+            layer.add_log_source(Arc::clone(&self.shared));
+        }
     }
 
     /// Whether both are handles to the same registry.
+    #[cfg(all(feature = "metrics", feature = "breaker"))]
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
     }

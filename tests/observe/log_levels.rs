@@ -171,7 +171,8 @@ fn the_log_of_a_layer_precedes_that_of_its_registry() {
 
     let without_log = Registry::new();
     assert_eq!(opening(breaker().without_observers().register(&without_log)), "");
-    assert_eq!(opening(breaker().register(&registry).register(&without_log)), "DEBUG ERROR");
+    assert_eq!(opening(breaker().register(&registry).register(&without_log)), "DEBUG TRACE");
+    assert_eq!(opening(breaker().register(&without_log)), "DEBUG ERROR");
     assert_eq!(opening(breaker().without_observers().register(&without_log).register(&registry)), "DEBUG TRACE");
 }
 

@@ -78,6 +78,26 @@ fn each_circuit_of_a_keyed_breaker_is_listed() {
     assert!(registry.circuits().is_empty() && registry.keyed_breakers().is_empty());
 }
 
+/// However often and in whichever order layers are registered, and also after `without_observers`.
+#[tokio::test]
+async fn each_registry_receives_each_event_once() {
+    let registries = [Registry::new(), Registry::new()];
+    let [first, second] = registries.each_ref().map(counter);
+    let received = || (first.swap(0, Ordering::Relaxed), second.swap(0, Ordering::Relaxed));
+    let [a, b] = &registries;
+    let breaker = BreakerConfig::default().register(a).without_observers().register(a).register(b).register(a);
+    Circuit::new(breaker).force_open(); // Changes the mode and the state.
+    assert_eq!(received(), (2, 2));
+    let retry = RetryConfig::default().retries(0).register(a).without_observers().register(a).register(b).register(a);
+    let error = || Err::<u32, _>(io::Error::from(io::ErrorKind::ConnectionReset));
+    RetryLayer::new(retry).run_blocking(|_| error()).unwrap_err();
+    assert_eq!(received(), (1, 1));
+    let fallback = FallbackLayer::value(7).register(a).without_observers().register(a).register(b).register(a);
+    let mut service = ServiceBuilder::new().layer(fallback).service(service_fn(|()| async { error() }));
+    assert_eq!(tower::Service::call(&mut service, ()).await.unwrap(), 7);
+    assert_eq!(received(), (2, 2));
+}
+
 #[test]
 fn observers_receive_the_events_of_all_registered_circuits() {
     let registry = Registry::new();

@@ -8,10 +8,8 @@ impl<C> BreakerConfig<C> {
     /// replaces the former registry in lists.
     pub fn register(mut self, registry: &Registry) -> Self {
         let settings = self.settings();
-        if !settings.registry.as_ref().is_some_and(|former| former.is(registry)) {
-            registry.observe_layer(&mut settings.observers);
-            settings.registry = Some(registry.clone());
-        }
+        registry.observe_layer(&mut settings.observers);
+        settings.registry = Some(registry.clone());
         self
     }
 }

@@ -1,5 +1,7 @@
 //! The log of a layer in a registry.
 
+use std::sync::Arc;
+
 use super::TracingObserver;
 use crate::observe::{Event, Observer};
 
@@ -9,16 +11,18 @@ pub(crate) trait LogSource: Send + Sync + 'static {
     fn log(&self) -> Option<TracingObserver>;
 }
 
-/// Logs with the levels of a source. If the source has none, it logs with its own, if it has any.
+/// Logs with the levels of a source. If the source has none, the former log of the layer writes.
 pub(crate) struct LayerLog<S> {
     pub(crate) source: S,
-    pub(crate) default: Option<TracingObserver>,
+    pub(crate) former: Option<Arc<dyn Observer>>,
 }
 
 impl<S: LogSource> Observer for LayerLog<S> {
     fn on_event(&self, event: &Event<'_>) {
-        if let Some(log) = self.source.log().or(self.default) {
-            log.on_event(event);
+        match (self.source.log(), &self.former) {
+            (Some(log), _) => log.on_event(event),
+            (None, Some(former)) => former.on_event(event),
+            (None, None) => {}
         }
     }
 }

@@ -11,10 +11,8 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// lists.
     pub fn register(mut self, registry: &Registry) -> Self {
         let settings = &mut self.settings;
-        if !settings.registry.as_ref().is_some_and(|former| former.is(registry)) {
-            registry.observe_layer(&mut settings.observers);
-            settings.registry = Some(registry.clone());
-        }
+        registry.observe_layer(&mut settings.observers);
+        settings.registry = Some(registry.clone());
         self
     }
 }
