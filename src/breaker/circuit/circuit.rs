@@ -62,7 +62,7 @@ pub struct Circuit<C = ErrorClassifier> {
 impl<C> Circuit<C> {
     /// Makes a closed circuit.
     pub fn new(config: BreakerConfig<C>) -> Self {
-        let registry = config.settings.registry.clone();
+        let registry = config.settings.registration.registry.clone();
         let circuit = Self { tenant: Tenant::new(config.settings, None), classifier: config.classifier };
         if let Some(registry) = registry {
             circuit.register(&registry);

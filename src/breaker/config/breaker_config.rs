@@ -1,8 +1,8 @@
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use super::{
-    cancelled_calls::CancelledCalls, open_duration::OpenDuration, probes::Probes, settings::Settings,
-    throttled_calls::ThrottledCalls, trip_rule::TripRule,
+    cancelled_calls::CancelledCalls, open_duration::OpenDuration, probes::Probes, registration::Registration,
+    settings::Settings, throttled_calls::ThrottledCalls, trip_rule::TripRule,
 };
 use crate::{
     Classifier, Name, Ratio,
@@ -99,10 +99,7 @@ impl Default for BreakerConfig {
             observers: Observers::default(),
             seed: None,
             group: None,
-            registry: None,
-            #[cfg(feature = "metrics")]
-            further_registries: Vec::new(),
-            siblings: None,
+            registration: Registration::default(),
         };
         let five = NonZeroU32::MIN.saturating_add(4);
         let rule = TripRule::ConsecutiveFailures { failures: five, lasting: Duration::from_millis(500) };

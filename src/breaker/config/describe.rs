@@ -80,10 +80,7 @@ impl Settings {
             observers,
             seed,
             group,
-            registry: _,
-            #[cfg(feature = "metrics")]
-                further_registries: _,
-            siblings: _,
+            registration: _,
         } = self;
         let mut described = Description::new();
         described.add_name(name);

@@ -9,6 +9,7 @@ mod open_context;
 mod open_duration;
 mod probes;
 mod register;
+mod registration;
 mod settings;
 mod throttle;
 mod throttled_calls;

@@ -9,7 +9,7 @@ impl<C> BreakerConfig<C> {
     pub fn register(mut self, registry: &Registry) -> Self {
         let settings = self.settings();
         registry.observe_layer(&mut settings.observers);
-        settings.registry = Some(registry.clone());
+        settings.registration.registry = Some(registry.clone());
         self
     }
 }

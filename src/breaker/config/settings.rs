@@ -1,10 +1,10 @@
 //! The settings of a circuit, in the form that it uses.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use super::{
-    cancelled_calls::CancelledCalls, open_duration::OpenDuration, throttle::AdaptiveThrottle,
-    throttled_calls::ThrottledCalls, trip_rule::TripRule,
+    cancelled_calls::CancelledCalls, open_duration::OpenDuration, registration::Registration,
+    throttle::AdaptiveThrottle, throttled_calls::ThrottledCalls, trip_rule::TripRule,
 };
 use crate::{
     Name,
@@ -15,7 +15,6 @@ use crate::{
         window::{WindowKind, WindowLayout},
     },
     observe::Observers,
-    registry::{Registry, Sources},
     time::Clock,
 };
 
@@ -39,21 +38,10 @@ pub(crate) struct Settings {
     pub(crate) observers: Observers,
     pub(crate) seed: Option<u64>,
     pub(crate) group: Option<CircuitGroup>,
-    pub(crate) registry: Option<Registry>,
-    /// Registries that the circuit was added to after it was made.
-    #[cfg(feature = "metrics")]
-    pub(crate) further_registries: Vec<Registry>,
-    /// The circuits of a keyed breaker that is in a registry.
-    pub(crate) siblings: Option<Arc<Sources>>,
+    pub(crate) registration: Registration,
 }
 
 impl Settings {
-    /// The registries that list the circuit.
-    #[cfg(feature = "metrics")]
-    pub(crate) fn registries(&self) -> impl Iterator<Item = &Registry> {
-        self.registry.iter().chain(&self.further_registries)
-    }
-
     /// Adds a rule. It replaces a former rule of the same kind.
     pub(super) fn add_rule(&mut self, rule: TripRule) {
         let Settings { rules, layout, slow_after, throttle, .. } = self;

@@ -24,10 +24,10 @@ impl Tenant {
         let _former = {
             let _one_at_a_time = RECONFIGURING.lock().unwrap_or_else(PoisonError::into_inner);
             let mut settings = self.settings.load_full();
-            if settings.registries().any(|known| known.is(registry)) {
+            if settings.registration.all().any(|known| known.is(registry)) {
                 return;
             }
-            Arc::make_mut(&mut settings).further_registries.push(registry.clone());
+            Arc::make_mut(&mut settings).registration.further.push(registry.clone());
             self.settings.swap(settings)
         };
     }
@@ -35,7 +35,7 @@ impl Tenant {
     /// Adds the counts to the registries when the circuit is dropped.
     pub(super) fn leave_counts(&self) {
         let settings = self.settings.load();
-        for registry in settings.registries() {
+        for registry in settings.registration.all() {
             registry.keep_counts(&settings.name, &self.counts());
         }
     }

@@ -48,7 +48,7 @@ impl Tenant {
         if let Some(group) = &tenant.settings.load().group {
             group.join();
         }
-        if let Some(siblings) = &tenant.settings.load().siblings {
+        if let Some(siblings) = &tenant.settings.load().registration.siblings {
             siblings.insert(Arc::downgrade(&tenant) as _);
         }
         tenant
@@ -60,7 +60,7 @@ impl Tenant {
         {
             let (kept, settings) = (self.settings.load(), Arc::make_mut(&mut settings));
             (settings.clock, settings.group) = (kept.clock.clone(), kept.group.clone());
-            (settings.registry, settings.siblings) = (kept.registry.clone(), kept.siblings.clone());
+            settings.registration = kept.registration.clone();
         }
         let (layout, core) = (settings.layout, self.core);
         let active = core.window_for(layout);
@@ -71,10 +71,11 @@ impl Tenant {
         // and rules is user code, and may itself reconfigure circuits.
         let _former = {
             let _one_at_a_time = RECONFIGURING.lock().unwrap_or_else(PoisonError::into_inner);
+            // A registry may have been added meanwhile.
             #[cfg(feature = "metrics")]
             {
                 let kept = self.settings.load();
-                Arc::make_mut(&mut settings).further_registries.clone_from(&kept.further_registries);
+                Arc::make_mut(&mut settings).registration.further.clone_from(&kept.registration.further);
             }
             let former = self.settings.swap(Arc::clone(&settings));
             let counts_anew = layout != former.layout;

@@ -25,9 +25,9 @@ impl KeyedSource {
     /// Adds a breaker to the registry of its settings, and lets circuits with these settings enter
     /// the list of the breaker. `None` without a registry.
     pub(super) fn enter(settings: &mut Arc<Settings>, capacity: usize, evictions: Arc<AtomicU64>) -> Option<Arc<Self>> {
-        let registry = settings.registry.clone()?;
+        let registry = settings.registration.registry.clone()?;
         let circuits = Arc::new(Sources::default());
-        Arc::make_mut(settings).siblings = Some(Arc::clone(&circuits));
+        Arc::make_mut(settings).registration.siblings = Some(Arc::clone(&circuits));
         let source = Arc::new(Self { name: settings.name.clone(), capacity, evictions, circuits, registry });
         source.registry.insert(Arc::downgrade(&source) as _);
         Some(source)
