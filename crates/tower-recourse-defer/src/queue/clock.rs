@@ -19,7 +19,8 @@ impl Clock {
         })
     }
 
-    /// A function that returns the time. It must not block.
+    /// A function that returns the time. It must not block. Times that are more than 73 million
+    /// years from 1970 are shortened, so that sums don't overflow.
     pub fn from_fn(now: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }
@@ -33,7 +34,8 @@ impl Clock {
 
     /// The current time.
     pub fn now(&self) -> i64 {
-        (self.0)()
+        const FARTHEST: i64 = i64::MAX / 4;
+        (self.0)().clamp(-FARTHEST, FARTHEST)
     }
 }
 

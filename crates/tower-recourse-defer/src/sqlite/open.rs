@@ -1,6 +1,6 @@
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, thread, time::Duration};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use super::{
     SqliteOptions, SqliteQueue,
@@ -55,11 +55,27 @@ impl SqliteOptions {
         let opened = tokio::task::spawn_blocking(move || {
             let mut connection = connect().map_err(database)?;
             connection.busy_timeout(busy_timeout).map_err(database)?;
-            connection.execute_batch("pragma journal_mode = wal; pragma synchronous = full;").map_err(database)?;
+            use_write_ahead_log(&connection, busy_timeout)?;
             migrate(&mut connection)?;
             Ok::<_, QueueError>(connection)
         });
         let connection = opened.await.map_err(QueueError::database)??;
         Ok(SqliteQueue::new(Arc::new(self), connection))
+    }
+}
+
+/// Switches the file to WAL mode. SQLite doesn't wait for the lock that the switch needs, so this
+/// function tries again: two processes may create the file at the same time.
+fn use_write_ahead_log(connection: &Connection, busy_timeout: Duration) -> Result<(), QueueError> {
+    const PAUSE: Duration = Duration::from_millis(10);
+    let mut waited = Duration::ZERO;
+    loop {
+        match connection.execute_batch("pragma journal_mode = wal; pragma synchronous = full;") {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && waited < busy_timeout => {
+                thread::sleep(PAUSE);
+                waited += PAUSE;
+            }
+            switched => return switched.map_err(database),
+        }
     }
 }

@@ -49,7 +49,7 @@ impl At<'_> {
                 age: millis_until(row.get(6)?, self.now),
                 attempts: count(row, 2)?,
                 claims: count(row, 3)?,
-                history: History::from_json(&row.get::<_, String>(5)?),
+                history: History::from_json(&text(row, 5)?),
             })
         })?;
         if jobs.len() >= limit as usize {
@@ -92,7 +92,7 @@ impl At<'_> {
                 due: row.get(2)?,
                 leased: row.get(3)?,
                 reason: row.get(4)?,
-                history: row.get(5)?,
+                history: text(row, 5)?,
             })
         });
         Ok(row.optional().map_err(database)?.map(|row| row.into_status(key.clone(), self.now)))
@@ -125,7 +125,7 @@ impl At<'_> {
                 reason: DeadReason::from_label(row.get::<_, Option<String>>(1)?.unwrap_or_default()),
                 payload: row.get(2)?,
                 attempts: count(row, 3)?,
-                history: History::from_json(&row.get::<_, String>(4)?),
+                history: History::from_json(&text(row, 4)?),
                 died_at: row.get(5)?,
             })
         })
@@ -179,7 +179,13 @@ pub(super) fn begin(connection: &mut Connection) -> Result<Transaction<'_>> {
 }
 
 fn key(row: &Row<'_>, column: usize) -> rusqlite::Result<JobKey> {
-    Ok(JobKey::stored(row.get(column)?))
+    Ok(JobKey::stored(text(row, column)?))
+}
+
+/// A text. SQLite doesn't check whether it is UTF-8, and one damaged row must not stop the others.
+fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
+    let bytes = row.get_ref(column)?.as_bytes()?;
+    Ok(String::from_utf8_lossy(bytes).into_owned())
 }
 
 fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u32> {

@@ -60,9 +60,11 @@ impl SqliteQueue {
         &self,
         operation: impl FnOnce(&At<'_>) -> Result<T, QueueError> + Send + 'static,
     ) -> Result<T, QueueError> {
-        let run = |connection: &mut Connection, queue: &str, now| {
+        let run = |connection: &mut Connection, options: &SqliteOptions| {
             let transaction = begin(connection)?;
-            let returned = operation(&At { connection: &transaction, queue, now })?;
+            // The time is read after the wait for the write lock: a lease lasts from now.
+            let now = options.clock.now();
+            let returned = operation(&At { connection: &transaction, queue: &options.name, now })?;
             transaction.commit().map_err(QueueError::database)?;
             Ok(returned)
         };
@@ -74,19 +76,21 @@ impl SqliteQueue {
         &self,
         operation: impl FnOnce(&At<'_>) -> Result<T, QueueError> + Send + 'static,
     ) -> Result<T, QueueError> {
-        self.run(|connection, queue, now| operation(&At { connection, queue, now })).await
+        let run = |connection: &mut Connection, options: &SqliteOptions| {
+            operation(&At { connection, queue: &options.name, now: options.clock.now() })
+        };
+        self.run(run).await
     }
 
     /// Runs `operation` on the connection, on a blocking thread. Per queue, at most one thread is
-    /// busy or waits for the file.
+    /// busy or waits for the file. A panic of the clock is an error.
     async fn run<T: Send + 'static>(
         &self,
-        operation: impl FnOnce(&mut Connection, &str, i64) -> Result<T, QueueError> + Send + 'static,
+        operation: impl FnOnce(&mut Connection, &SqliteOptions) -> Result<T, QueueError> + Send + 'static,
     ) -> Result<T, QueueError> {
         let mut connection = Arc::clone(&self.connection).lock_owned().await;
         let options = Arc::clone(&self.options);
-        let now = options.clock.now();
-        let done = tokio::task::spawn_blocking(move || operation(&mut connection, &options.name, now));
+        let done = tokio::task::spawn_blocking(move || operation(&mut connection, &options));
         done.await.map_err(QueueError::database)?
     }
 }

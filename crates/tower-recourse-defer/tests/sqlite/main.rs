@@ -1,5 +1,6 @@
 //! The queue on SQLite.
 #![cfg(all(feature = "sqlite", feature = "testing"))]
 
+mod adversity;
 mod conformance;
 mod files;
