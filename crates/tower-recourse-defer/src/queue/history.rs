@@ -40,6 +40,11 @@ impl History {
         }
     }
 
+    /// Removes the latest entry if it has this name.
+    pub(crate) fn remove_last_if(&mut self, what: &str) {
+        self.0.pop_if(|entry| entry.what == what);
+    }
+
     /// The entries, oldest first.
     pub fn entries(&self) -> &[HistoryEntry] {
         &self.0

@@ -10,11 +10,23 @@ use tokio::{
 use tower_recourse::retry::Policy;
 use tower_service::Service;
 
-use super::{event::JobEvent, job_run::Shared, pace::Pace};
+use super::{
+    event::JobEvent,
+    job_run::Shared,
+    pace::Pace,
+    panic::{catch, catch_queue},
+};
 use crate::{Finished, Queue, codec::Decode};
 
 /// How often finished jobs are purged.
 const PURGE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The same while there are more of them than a queue removes at once, so that the table doesn't
+/// grow if more than 10,000 jobs per minute finish.
+const SHORT_PURGE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How many jobs [`Queue::purge`] removes at once.
+const PURGE_BATCH: u64 = 10_000;
 
 /// The shortest time between two claims that found too few jobs. A job can be due and not
 /// claimable, because another worker is just claiming it.
@@ -31,7 +43,7 @@ pub(super) struct ClaimLoop<Q, D, S, P> {
     jobs: JoinSet<()>,
     is_cut: watch::Sender<bool>,
     pace: Option<Pace>,
-    purged_at: Option<Instant>,
+    purge_at: Instant,
 }
 
 impl<Q, D, S, P> ClaimLoop<Q, D, S, P>
@@ -46,20 +58,43 @@ where
         let room = Arc::new(Semaphore::new(shared.settings.concurrency as usize));
         let pace = shared.settings.rate.map(Pace::new);
         let shared = Arc::new(shared);
-        Self { shared, service, room, jobs: JoinSet::new(), is_cut: watch::Sender::new(false), pace, purged_at: None }
+        let (jobs, is_cut) = (JoinSet::new(), watch::Sender::new(false));
+        Self { shared, service, room, jobs, is_cut, pace, purge_at: Instant::now() }
     }
 
     /// Runs jobs until `stop` ends, and then finishes or returns those that it holds.
     pub(super) async fn run(mut self, mut stop: Pin<&mut impl Future<Output = ()>>) {
+        let mut stopped_at = None;
         loop {
             let room = tokio::select! {
                 biased;
                 () = stop.as_mut() => break,
                 room = self.wait_for_room() => room,
             };
-            self.purge().await;
-            // A claim isn't cut off: its jobs would be held until their leases end.
-            let wait = self.claim(room).await;
+            tokio::select! {
+                biased;
+                () = stop.as_mut() => break,
+                () = self.purge() => {}
+            }
+            // A claim isn't cut off before the grace is over: its jobs would be held until their
+            // leases end.
+            let grace = self.shared.settings.grace;
+            let wait = {
+                let claim = self.claim(room);
+                let given_up = async {
+                    stop.as_mut().await;
+                    stopped_at = Some(Instant::now());
+                    sleep(grace).await;
+                };
+                tokio::select! {
+                    biased;
+                    wait = claim => wait,
+                    () = given_up => None,
+                }
+            };
+            if stopped_at.is_some() {
+                break;
+            }
             if let Some(wait) = wait {
                 tokio::select! {
                     biased;
@@ -70,7 +105,7 @@ where
                 }
             }
         }
-        self.stop().await;
+        self.stop(stopped_at.unwrap_or_else(Instant::now)).await;
     }
 
     /// Waits until a job may start, and returns how many may.
@@ -96,7 +131,7 @@ where
         while self.jobs.try_join_next().is_some() {}
         let settings = &self.shared.settings;
         let claimed_at = Instant::now();
-        let claim = match self.shared.queue.claim(room, settings.lease).await {
+        let claim = match catch_queue(self.shared.queue.claim(room, settings.lease)).await {
             Ok(claim) => claim,
             Err(error) => {
                 self.shared.emit(&JobEvent::QueueFailed { error: &error });
@@ -107,7 +142,8 @@ where
         for job in claim.jobs {
             // There is room, because only this loop takes permits.
             let Ok(permit) = Arc::clone(&self.room).acquire_owned().await else { break };
-            let run = Arc::clone(&self.shared).run_job(self.service.clone(), job, claimed_at, self.is_cut.subscribe());
+            let service = catch(|| self.service.clone());
+            let run = Arc::clone(&self.shared).run_job(service, job, claimed_at, self.is_cut.subscribe());
             self.jobs.spawn(async move {
                 run.await;
                 drop(permit);
@@ -121,18 +157,22 @@ where
     }
 
     async fn purge(&mut self) {
-        if self.purged_at.is_some_and(|at| at.elapsed() < PURGE_INTERVAL) {
+        if Instant::now() < self.purge_at {
             return;
         }
-        self.purged_at = Some(Instant::now());
-        if let Err(error) = self.shared.queue.purge(Finished::Done, self.shared.settings.keep_done).await {
-            self.shared.emit(&JobEvent::QueueFailed { error: &error });
+        self.purge_at = Instant::now() + PURGE_INTERVAL;
+        match catch_queue(self.shared.queue.purge(Finished::Done, self.shared.settings.keep_done)).await {
+            Ok(purged) if purged >= PURGE_BATCH => self.purge_at = Instant::now() + SHORT_PURGE_INTERVAL,
+            Ok(_) => {}
+            Err(error) => self.shared.emit(&JobEvent::QueueFailed { error: &error }),
         }
     }
 
-    async fn stop(mut self) {
+    /// Finishes or returns the jobs. The grace began at `stopped_at`.
+    async fn stop(mut self, stopped_at: Instant) {
         let finish = async { while self.jobs.join_next().await.is_some() {} };
-        if timeout(self.shared.settings.grace, finish).await.is_err() {
+        let grace = self.shared.settings.grace.saturating_sub(stopped_at.elapsed());
+        if timeout(grace, finish).await.is_err() {
             self.is_cut.send_replace(true);
             let returned = async { while self.jobs.join_next().await.is_some() {} };
             // Jobs that can't be returned in time are claimed again after their leases.

@@ -13,7 +13,7 @@ use super::{
     attempt::attempt,
     event::JobEvent,
     outcome::JobOutcome,
-    panic::{CatchPanic, catch},
+    panic::{CatchPanic, catch, catch_queue},
     pause::Pause,
     settings::Settings,
 };
@@ -38,10 +38,11 @@ enum Ended {
 
 impl<Q: Queue, D: Decode, P> Shared<Q, D, P> {
     /// Runs a job until its outcome is recorded or its lease is lost. `claimed_at` is a time before
-    /// the claim. `is_cut` becomes true when the worker's grace is over.
+    /// the claim. `is_cut` becomes true when the worker's grace is over. `service` is an error if the
+    /// clone of the service panicked.
     pub(super) async fn run_job<S>(
         self: Arc<Self>,
-        service: S,
+        service: Result<S, String>,
         job: ClaimedJob,
         claimed_at: Instant,
         mut is_cut: watch::Receiver<bool>,
@@ -51,12 +52,15 @@ impl<Q: Queue, D: Decode, P> Shared<Q, D, P> {
         P: Policy<D::Request, S::Response, S::Error>,
     {
         let mut held_until = claimed_at + self.settings.lease;
-        let ended = {
+        // The queue may have answered after the lease's end. Then another worker may have the job.
+        let ended = if Instant::now() >= held_until {
+            Ended::LeaseLost
+        } else {
             let work = self.work(service, &job);
             tokio::select! {
                 biased;
                 outcome = work => Ended::With(outcome),
-                () = self.keep_lease(&job, &mut held_until) => Ended::LeaseLost,
+                () = self.keep_lease(&job, claimed_at, &mut held_until) => Ended::LeaseLost,
                 _ = is_cut.wait_for(|is_cut| *is_cut) => Ended::With(JobOutcome::Returned),
             }
         };
@@ -67,7 +71,7 @@ impl<Q: Queue, D: Decode, P> Shared<Q, D, P> {
     }
 
     /// Decodes the request and calls the service.
-    async fn work<S>(&self, service: S, job: &ClaimedJob) -> JobOutcome
+    async fn work<S>(&self, service: Result<S, String>, job: &ClaimedJob) -> JobOutcome
     where
         S: Service<D::Request>,
         S::Error: fmt::Display + 'static,
@@ -83,6 +87,10 @@ impl<Q: Queue, D: Decode, P> Shared<Q, D, P> {
             Ok(Err(error)) => return JobOutcome::SetAside { reason: DeadReason::Unreadable, why: error.to_string() },
             Err(panicked) => return JobOutcome::SetAside { reason: DeadReason::Unreadable, why: panicked },
         };
+        let service = match service {
+            Ok(service) => service,
+            Err(panicked) => return JobOutcome::of_panic(job, max_claims, panicked),
+        };
         let number = job.attempts.saturating_add(1);
         self.emit(&JobEvent::Started { key: &job.lease.key, attempt: number });
         let attempted = CatchPanic(Box::pin(attempt(&self.policy, service, request, number))).await;
@@ -97,26 +105,27 @@ impl<Q: Queue, D: Decode, P> Shared<Q, D, P> {
         outcome
     }
 
-    /// Renews the lease. Ends when the lease is lost, or can't be known to be held.
-    async fn keep_lease(&self, job: &ClaimedJob, held_until: &mut Instant) {
+    /// Renews the lease. Ends when the lease is lost, or can't be known to be held. The first lease
+    /// began after `claimed_at`, and the claim may have taken long.
+    async fn keep_lease(&self, job: &ClaimedJob, claimed_at: Instant, held_until: &mut Instant) {
         let Settings { lease, .. } = self.settings;
-        let mut wait = lease / 3;
+        let mut renew_at = claimed_at + lease / 3;
         loop {
-            sleep(wait).await;
+            sleep_until(renew_at).await;
             let asked_at = Instant::now();
             let renewed = tokio::select! {
-                renewed = self.queue.renew(&job.lease, lease) => renewed,
+                renewed = catch_queue(self.queue.renew(&job.lease, lease)) => renewed,
                 () = sleep_until(*held_until) => return,
             };
             match renewed {
                 Ok(true) => {
                     *held_until = asked_at + lease;
-                    wait = lease / 3;
+                    renew_at = asked_at + lease / 3;
                 }
                 Ok(false) => return,
                 Err(error) => {
                     self.emit(&JobEvent::QueueFailed { error: &error });
-                    wait = self.settings.wait_after_error();
+                    renew_at = Instant::now() + self.settings.wait_after_error();
                 }
             }
             if Instant::now() >= *held_until {
@@ -130,7 +139,7 @@ impl<Q: Queue, D: Decode, P> Shared<Q, D, P> {
     async fn settle(&self, job: &ClaimedJob, outcome: &JobOutcome, held_until: Instant) {
         let update = outcome.update(job);
         loop {
-            match self.queue.settle(&job.lease, &update).await {
+            match catch_queue(self.queue.settle(&job.lease, &update)).await {
                 Ok(true) => {
                     self.emit_outcome(job, outcome);
                     if let crate::NextState::Waiting { .. } = update.state {

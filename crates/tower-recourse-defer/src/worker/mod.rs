@@ -30,7 +30,7 @@
 //! | a failure that the policy retries | it waits for the policy's delay: by default 10, 30, then 90 s | +1 |
 //! | a permanent failure, all attempts made, a reached quota, retries switched off | dead letter, with that reason | +1 |
 //! | a verdict that is neither a success nor a failure | dead letter `neutral`: nobody else sees the outcome | +1 |
-//! | a breaker's rejection | it waits until the circuit may admit a call | same |
+//! | a breaker's rejection | it waits until the circuit may admit a call: 1 to 60 s | same |
 //! | the retry budget is empty | it waits for a minute | +1 |
 //! | the payload can't be decoded | dead letter `unreadable` | same |
 //! | a panic | it waits 10 s, then 20 s, …, and counts as a claim without an outcome | same |

@@ -11,6 +11,10 @@ use crate::{ClaimedJob, Clock, DeadReason, HistoryEntry, JobUpdate, NextState};
 /// longer: someone may reset the circuit.
 const LONGEST_POSTPONEMENT: Duration = Duration::from_secs(60);
 
+/// How long a postponed job waits at least. Until its probe ends, a half-open circuit advises
+/// callers to retry after a tenth of a second. A job would be written to disk that often.
+const SHORTEST_POSTPONEMENT: Duration = Duration::from_secs(1);
+
 /// How long a job waits for the budget.
 const WAIT_FOR_BUDGET: Duration = Duration::from_secs(60);
 
@@ -53,21 +57,23 @@ impl JobOutcome {
         let reason = match decision {
             Decision::Retry { delay, .. } => return Self::Retried { due_in: delay.max(least), why },
             Decision::TransparentRetry => return Self::Retried { due_in: least, why },
-            Decision::WaitOut { delay } => return Self::Postponed { due_in: delay, why },
+            Decision::WaitOut { delay } => return Self::postponed(Some(delay), why),
             Decision::Return(reason) => reason,
         };
         let reason = match reason {
             DecisionReason::Success => return Self::Done,
-            DecisionReason::Rejected { retry_in } => {
-                let due_in = retry_in.unwrap_or(LONGEST_POSTPONEMENT).min(LONGEST_POSTPONEMENT);
-                return Self::Postponed { due_in, why };
-            }
+            DecisionReason::Rejected { retry_in } => return Self::postponed(retry_in, why),
             DecisionReason::Budget => return Self::Retried { due_in: WAIT_FOR_BUDGET, why },
             DecisionReason::Permanent => DeadReason::Permanent,
             DecisionReason::AttemptsExhausted { .. } => DeadReason::AttemptsExhausted,
             other => DeadReason::Other(other.cause().map_or("neutral", |cause| cause.label()).into()),
         };
         Self::Dead { reason, why }
+    }
+
+    fn postponed(retry_in: Option<Duration>, why: String) -> Self {
+        let due_in = retry_in.unwrap_or(LONGEST_POSTPONEMENT).clamp(SHORTEST_POSTPONEMENT, LONGEST_POSTPONEMENT);
+        Self::Postponed { due_in, why }
     }
 
     pub(super) fn of_panic(job: &ClaimedJob, max_claims: u32, why: String) -> Self {
@@ -95,6 +101,10 @@ impl JobOutcome {
             Self::SetAside { reason, why } => (dead(reason), job.attempts, 0, "dead", &**why),
         };
         let mut history = job.history.clone();
+        if let Self::Postponed { .. } = self {
+            // Thousands of postponements would displace what else happened.
+            history.remove_last_if(what);
+        }
         history.push(HistoryEntry::new(Clock::system().now(), attempts, what, why));
         JobUpdate { state, attempts, claims, history }
     }

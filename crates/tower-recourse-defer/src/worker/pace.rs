@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
+use super::settings::bounded;
+
 /// Spaces the starts of jobs, so that at most `jobs` start per time. It allows no burst: a queue
 /// that was paused doesn't flood the upstream.
 #[derive(Debug)]
@@ -13,7 +15,7 @@ pub(super) struct Pace {
 
 impl Pace {
     pub(super) fn new((jobs, per): (u32, Duration)) -> Self {
-        Self { interval: per / jobs.max(1), next: Instant::now() }
+        Self { interval: bounded(per / jobs.max(1)), next: Instant::now() }
     }
 
     /// Waits until a job may start.

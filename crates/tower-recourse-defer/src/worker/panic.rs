@@ -7,6 +7,8 @@ use std::{
 
 use tower_recourse::observe::ErrorText;
 
+use crate::QueueError;
+
 /// Calls a function. A panic is an error with its message.
 ///
 /// The values that the function uses are dropped or used no more after a panic, except those of the
@@ -27,6 +29,12 @@ impl<Fut: Future> Future for CatchPanic<Fut> {
             Err(message) => Poll::Ready(Err(message)),
         }
     }
+}
+
+/// Awaits an operation of a queue. A panic is an error of the queue.
+pub(super) async fn catch_queue<T>(operation: impl Future<Output = Result<T, QueueError>>) -> Result<T, QueueError> {
+    let caught = CatchPanic(Box::pin(operation)).await;
+    caught.unwrap_or_else(|panicked| Err(QueueError::database(panicked)))
 }
 
 fn message(panic: Box<dyn Any + Send>) -> String {

@@ -16,6 +16,11 @@ pub(super) struct Settings {
     pub(super) observers: Observers,
 }
 
+/// At most 100 years, so that the sum with an `Instant` doesn't overflow.
+pub(super) fn bounded(time: Duration) -> Duration {
+    time.min(Duration::from_secs(100 * 365 * 86_400))
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {

@@ -4,7 +4,12 @@ use tower_recourse::{RetryConfig, retry::Policy};
 use tower_service::Service;
 
 use super::{
-    claim_loop::ClaimLoop, event::JobEvent, job_run::Shared, pause::Pause, policy::default_policy, settings::Settings,
+    claim_loop::ClaimLoop,
+    event::JobEvent,
+    job_run::Shared,
+    pause::Pause,
+    policy::default_policy,
+    settings::{Settings, bounded},
 };
 use crate::{InvalidValue, Queue, codec::Decode};
 
@@ -98,11 +103,12 @@ impl<Q, D, S, P> Worker<Q, D, S, P> {
         if lease < Duration::from_millis(100) {
             return Err(InvalidValue::new("lease", format_args!("{lease:?}"), "at least 100 ms"));
         }
-        self.settings.lease = lease;
+        self.settings.lease = bounded(lease);
         Ok(self)
     }
 
-    /// How long a worker that stops waits for its jobs before it returns them to the queue.
+    /// How long a worker that stops waits for its jobs, and for a claim that has begun, before it
+    /// returns the jobs to the queue.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.settings.grace = grace;
         self

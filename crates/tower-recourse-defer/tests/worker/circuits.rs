@@ -16,7 +16,7 @@ use tower_recourse::{
 };
 use tower_recourse_defer::{JobState, Queue, worker::JobEvent};
 
-use crate::fixture::{Log, new_queue, put, run_for, secs, status, upstream, worker};
+use crate::fixture::{Log, history, new_queue, put, run_for, secs, status, upstream, worker};
 
 #[tokio::test(start_paused = true)]
 async fn an_open_circuit_postpones_jobs_without_attempts() {
@@ -89,4 +89,42 @@ async fn one_open_circuit_of_many_delays_only_its_jobs() {
     running.await.unwrap();
     assert_eq!(queue.counts().await.unwrap().done, 7);
     assert_eq!(status(&queue, "open-1").await.state, JobState::Done);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_half_open_circuit_costs_one_write_per_second() {
+    let queue = new_queue().await;
+    put(&queue, "a", 0, Duration::ZERO).await;
+    let config =
+        BreakerConfig::default().open_when(TripRule::consecutive(1).unwrap()).open_for(OpenDuration::fixed(secs(10)));
+    let circuit = Circuit::new(config);
+    let _ = circuit.call(async || Err::<(), _>(io::Error::other("down"))).await;
+    tokio::time::sleep(secs(11)).await;
+    // The probe of another caller takes 20 s.
+    let probed = circuit.clone();
+    let probe = tokio::spawn(async move {
+        let slow = async || {
+            tokio::time::sleep(secs(20)).await;
+            Ok::<_, io::Error>(())
+        };
+        probed.call(slow).await.unwrap();
+    });
+    tokio::task::yield_now().await;
+    let stack = upstream(move |_| {
+        let circuit = circuit.clone();
+        async move { circuit.call(async || Ok::<_, io::Error>(())).await.map_err(|error| error.flatten()) }
+    });
+    let postponed = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&postponed);
+    let worker = worker(&queue, stack).observe(move |event| {
+        if let JobEvent::Postponed { .. } = event {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    run_for(worker, secs(40)).await;
+    probe.await.unwrap();
+    let postponed = postponed.load(Ordering::Relaxed);
+    assert!((2..=21).contains(&postponed), "{postponed}");
+    // The history has one entry for all of them.
+    assert_eq!(history(&queue, "a").await, ["postponed", "done"]);
 }

@@ -1,6 +1,12 @@
 //! Jobs that panic, and jobs that kill their worker.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tower_recourse_defer::{ClaimedJob, DeadReason, JobState, Queue, Worker};
 
@@ -48,6 +54,31 @@ async fn a_job_that_kills_its_worker_is_set_aside() {
     assert_eq!(log.lines().len(), 5, "{:?}", log.lines());
     assert_eq!(state(&queue, "killer").await, JobState::Dead { reason: DeadReason::Crashed });
     assert_eq!(history(&queue, "killer").await, ["dead"]);
+}
+
+/// Its first clone panics.
+#[derive(Default)]
+struct PanicsOnClone(Arc<AtomicBool>);
+
+impl Clone for PanicsOnClone {
+    fn clone(&self) -> Self {
+        assert!(self.0.swap(true, Ordering::Relaxed), "no clone");
+        Self(Arc::clone(&self.0))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_panics_on_clone_ends_no_worker() {
+    let (queue, log) = (new_queue().await, Log::new());
+    put(&queue, "a", 0, Duration::ZERO).await;
+    let panics = PanicsOnClone::default();
+    let service = tower::service_fn(move |_: String| {
+        let _captured = &panics;
+        async { Ok::<_, std::io::Error>(()) }
+    });
+    let worker = Worker::new(queue.clone(), tower_recourse_defer::Json::<String>::new(), service);
+    worker.observe(log_events(&log)).run(tokio::time::sleep(secs(60))).await;
+    assert_eq!(log.lines(), ["0 Crashed", "10 Started", "10 Done"]);
 }
 
 #[tokio::test(start_paused = true)]

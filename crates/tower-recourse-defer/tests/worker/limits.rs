@@ -61,6 +61,20 @@ async fn jobs_start_when_they_are_due_and_not_at_a_poll() {
     assert_eq!(log.lines(), ["3 now", "7 later", "13 now"]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_longest_times_are_no_overflow() {
+    let queue = new_queue().await;
+    for name in ["a", "b"] {
+        put(&queue, name, 0, Duration::ZERO).await;
+    }
+    let healthy = upstream(|_| async { Ok(()) });
+    let worker = worker(&queue, healthy).lease(Duration::MAX).unwrap().rate(1, Duration::MAX).unwrap();
+    let worker = worker.poll(Duration::MAX).unwrap().grace(Duration::MAX).keep_done(Duration::MAX);
+    run_for(worker, secs(1000)).await;
+    let counts = queue.counts().await.unwrap();
+    assert_eq!((counts.done, counts.waiting), (1, 1), "one job per 100 years");
+}
+
 #[test]
 fn invalid_settings_are_errors_with_their_names() {
     let worker = || tower_recourse_defer::Worker::new((), (), ());

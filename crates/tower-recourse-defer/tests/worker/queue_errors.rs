@@ -1,10 +1,7 @@
-//! A queue that fails for a while.
+//! A queue that fails, panics, hangs, or answers late, for a while.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -13,43 +10,65 @@ use tower_recourse_defer::{
     QueueError, Receipt, Worker, sqlite::SqliteQueue,
 };
 
-use crate::fixture::{Log, log_events, new_queue, put, secs, state, upstream};
+use crate::fixture::{Log, Upstream, log_events, new_queue, put, secs, state, upstream};
 
-/// A queue whose operations fail while it is down.
+#[derive(Clone, Copy)]
+enum Fault {
+    None,
+    Fails,
+    Panics,
+    Hangs,
+    /// It answers after this time.
+    IsLate(Duration),
+}
+
+/// A queue whose operations have a fault.
 #[derive(Clone)]
 struct Flaky {
     queue: SqliteQueue,
-    is_down: Arc<AtomicBool>,
+    fault: Arc<Mutex<Fault>>,
 }
 
 impl Flaky {
-    fn check(&self) -> Result<(), QueueError> {
-        match self.is_down.load(Ordering::Relaxed) {
-            true => Err(QueueError::database("connection refused")),
-            false => Ok(()),
+    fn new(queue: &SqliteQueue, fault: Fault) -> Self {
+        Self { queue: queue.clone(), fault: Arc::new(Mutex::new(fault)) }
+    }
+
+    fn set(&self, fault: Fault) {
+        *self.fault.lock().unwrap() = fault;
+    }
+
+    async fn run<T>(&self, operation: impl Future<Output = Result<T, QueueError>>) -> Result<T, QueueError> {
+        let fault = *self.fault.lock().unwrap();
+        match fault {
+            Fault::None => operation.await,
+            Fault::Fails => Err(QueueError::database("connection refused")),
+            Fault::Panics => panic!("a bug in the queue"),
+            Fault::Hangs => std::future::pending().await,
+            Fault::IsLate(time) => {
+                let answer = operation.await;
+                tokio::time::sleep(time).await;
+                answer
+            }
         }
     }
 }
 
 impl Queue for Flaky {
     async fn put(&self, job: &NewJob) -> Result<Receipt, QueueError> {
-        self.check()?;
-        self.queue.put(job).await
+        self.run(self.queue.put(job)).await
     }
 
     async fn claim(&self, limit: u32, lease: Duration) -> Result<Claim, QueueError> {
-        self.check()?;
-        self.queue.claim(limit, lease).await
+        self.run(self.queue.claim(limit, lease)).await
     }
 
     async fn renew(&self, lease: &Lease, by: Duration) -> Result<bool, QueueError> {
-        self.check()?;
-        self.queue.renew(lease, by).await
+        self.run(self.queue.renew(lease, by)).await
     }
 
     async fn settle(&self, lease: &Lease, update: &JobUpdate) -> Result<bool, QueueError> {
-        self.check()?;
-        self.queue.settle(lease, update).await
+        self.run(self.queue.settle(lease, update)).await
     }
 
     async fn status(&self, key: &JobKey) -> Result<Option<JobStatus>, QueueError> {
@@ -73,8 +92,7 @@ impl Queue for Flaky {
     }
 
     async fn purge(&self, which: Finished, older_than: Duration) -> Result<u64, QueueError> {
-        self.check()?;
-        self.queue.purge(which, older_than).await
+        self.run(self.queue.purge(which, older_than)).await
     }
 }
 
@@ -82,7 +100,7 @@ impl Queue for Flaky {
 async fn run(time: Duration, down_from: Duration, down_until: Duration) -> (SqliteQueue, Vec<String>) {
     let (queue, log) = (new_queue().await, Log::new());
     put(&queue, "a", 0, Duration::ZERO).await;
-    let flaky = Flaky { queue: queue.clone(), is_down: Arc::default() };
+    let flaky = Flaky::new(&queue, Fault::None);
     let calls = log.clone();
     let upstream = upstream(move |_| {
         let calls = calls.clone();
@@ -100,9 +118,9 @@ async fn run(time: Duration, down_from: Duration, down_until: Duration) -> (Sqli
     });
     let running = tokio::spawn(worker.run(tokio::time::sleep(secs(300))));
     tokio::time::sleep(down_from).await;
-    flaky.is_down.store(true, Ordering::Relaxed);
+    flaky.set(Fault::Fails);
     tokio::time::sleep(down_until - down_from).await;
-    flaky.is_down.store(false, Ordering::Relaxed);
+    flaky.set(Fault::None);
     running.await.unwrap();
     (queue, log.lines())
 }
@@ -128,4 +146,80 @@ async fn a_call_is_dropped_when_its_lease_cant_be_renewed() {
     assert_eq!(lines[..2], ["0 Started", "40 LeaseLost"]);
     assert!(lines[2].starts_with("10") && lines[2].ends_with("Started") && lines.len() == 5, "{lines:?}");
     assert_eq!(state(&queue, "a").await, JobState::Done);
+}
+
+/// A worker on a queue with a fault, whose jobs take this time.
+fn faulty_worker(
+    queue: &SqliteQueue,
+    fault: Fault,
+    log: &Log,
+    time: Duration,
+) -> (Flaky, Worker<Flaky, Json<String>, Upstream>) {
+    let flaky = Flaky::new(queue, fault);
+    let upstream = upstream(move |_| async move {
+        tokio::time::sleep(time).await;
+        Ok(())
+    });
+    (flaky.clone(), Worker::new(flaky, Json::<String>::new(), upstream).observe(log_events(log)))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panicking_queue_ends_no_worker() {
+    let (queue, log) = (new_queue().await, Log::new());
+    put(&queue, "a", 0, Duration::ZERO).await;
+    let (flaky, worker) = faulty_worker(&queue, Fault::Panics, &log, secs(12));
+    let running = tokio::spawn(worker.run(tokio::time::sleep(secs(100))));
+    tokio::time::sleep(secs(4)).await;
+    flaky.set(Fault::None);
+    tokio::time::sleep(secs(10)).await;
+    // The renewal and the outcome.
+    flaky.set(Fault::Panics);
+    tokio::time::sleep(secs(5)).await;
+    flaky.set(Fault::None);
+    running.await.unwrap();
+    let lines: Vec<String> = log.lines().into_iter().filter(|line| !line.ends_with("QueueFailed")).collect();
+    assert_eq!(lines, ["5 Started", "19 Done"]);
+    assert_eq!(state(&queue, "a").await, JobState::Done);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_whose_claim_took_too_long_isnt_run() {
+    let (queue, log) = (new_queue().await, Log::new());
+    put(&queue, "a", 0, Duration::ZERO).await;
+    let (flaky, worker) = faulty_worker(&queue, Fault::IsLate(secs(31)), &log, secs(1));
+    let running = tokio::spawn(worker.run(tokio::time::sleep(secs(100))));
+    tokio::time::sleep(secs(50)).await;
+    flaky.set(Fault::None);
+    running.await.unwrap();
+    // The purge and the first claim take 31 s each. The claim's lease was over after 30.
+    // The worker looks again after the polling interval.
+    assert_eq!(log.lines(), ["62 LeaseLost", "67 Started", "68 Done"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_is_renewed_at_once_after_a_slow_claim() {
+    let (queue, log) = (new_queue().await, Log::new());
+    put(&queue, "a", 0, Duration::ZERO).await;
+    let (flaky, worker) = faulty_worker(&queue, Fault::IsLate(secs(25)), &log, secs(20));
+    let running = tokio::spawn(worker.run(tokio::time::sleep(secs(100))));
+    tokio::time::sleep(secs(26)).await;
+    flaky.set(Fault::None);
+    // The claim at 25 s lasts until 55, and its answer comes at 50.
+    tokio::time::sleep(secs(31)).await;
+    assert!(queue.claim(1, secs(30)).await.unwrap().jobs.is_empty(), "the lease was renewed at 50 s");
+    running.await.unwrap();
+    assert_eq!(log.lines(), ["50 Started", "70 Done"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_stops_within_its_grace_if_the_queue_hangs() {
+    let (queue, log) = (new_queue().await, Log::new());
+    let (flaky, worker) = faulty_worker(&queue, Fault::None, &log, secs(1));
+    let running = tokio::spawn(worker.grace(secs(20)).run(tokio::time::sleep(secs(12))));
+    tokio::time::sleep(secs(8)).await;
+    flaky.set(Fault::Hangs);
+    let stopped = tokio::time::timeout(secs(30), running).await;
+    stopped.expect("the worker ends").unwrap();
+    log.write("ended");
+    assert_eq!(log.lines(), ["32 ended"]);
 }
