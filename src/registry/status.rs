@@ -185,6 +185,11 @@ impl SourceId {
     pub(crate) fn of<T: ?Sized + Send + Sync + 'static>(value: &Arc<T>) -> Self {
         Self { address: Arc::as_ptr(value).cast::<()>() as usize, _memory: Box::new(Arc::downgrade(value)) }
     }
+
+    #[cfg(feature = "metrics")]
+    pub(super) fn address(&self) -> usize {
+        self.address
+    }
 }
 
 #[cfg(feature = "retry")]

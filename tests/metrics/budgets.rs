@@ -49,6 +49,21 @@ fn a_shared_budget_is_counted_once() {
 }
 
 #[test]
+fn a_shared_budget_that_changes_its_name_is_counted_once() {
+    let exporter = Exporter::new();
+    let bucket = Arc::new(CostBucket::aws_2_0());
+    let [first, second] =
+        ["a", "b"].map(|name| RetryLayer::new(config(name, &exporter).shared_budget(Arc::clone(&bucket))));
+    fails(&first);
+    let withdrawals = |name| exporter.scrape().value("recourse_budget_withdrawals_total", &[("name", name)]);
+    assert_eq!((withdrawals("a"), withdrawals("b")), (Some(3.0), None));
+    drop(first);
+    assert_eq!((withdrawals("a"), withdrawals("b")), (Some(3.0), Some(0.0)));
+    fails(&second);
+    assert_eq!((withdrawals("a"), withdrawals("b")), (Some(3.0), Some(3.0)));
+}
+
+#[test]
 fn a_quota_shows_its_retries_and_keys() {
     let exporter = Exporter::new();
     let quota = RetryQuota::new();

@@ -20,12 +20,13 @@ pub(super) struct BudgetGroup {
 }
 
 impl BudgetGroup {
-    pub(super) fn read(&mut self, budget: BudgetReading) {
+    /// `before` is what the series of another name have counted of this budget.
+    pub(super) fn read(&mut self, budget: BudgetReading, before: [u64; 2]) {
         let status = budget.status;
         self.tokens = self.tokens.saturating_add(status.balance);
         self.capacity = self.capacity.saturating_add(status.max_balance.unwrap_or(0));
         self.has_capacity |= status.max_balance.is_some();
-        self.counts.read(budget.id, [status.granted, status.refused]);
+        self.counts.read_since(before, budget.id, [status.granted, status.refused]);
     }
 
     /// Adds the values of this round, and starts the next one.

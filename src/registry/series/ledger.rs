@@ -26,6 +26,7 @@ struct Present<const N: usize> {
 
 impl<Id: Eq + Hash, const N: usize> Ledger<Id, N> {
     /// Records what a thing has counted so far.
+    #[cfg(any(feature = "breaker", test))]
     pub(super) fn read(&mut self, id: Id, counts: [u64; N]) {
         self.enter(id, counts, [0; N]);
     }
@@ -34,6 +35,12 @@ impl<Id: Eq + Hash, const N: usize> Ledger<Id, N> {
     #[cfg(feature = "breaker")]
     pub(super) fn read_from_now(&mut self, id: Id, counts: [u64; N]) {
         self.enter(id, counts, counts);
+    }
+
+    /// As `read`, but if the thing is new, `before` isn't part of the sum.
+    #[cfg(feature = "retry")]
+    pub(super) fn read_since(&mut self, before: [u64; N], id: Id, counts: [u64; N]) {
+        self.enter(id, counts, before);
     }
 
     fn enter(&mut self, id: Id, counts: [u64; N], before: [u64; N]) {

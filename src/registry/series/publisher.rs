@@ -4,6 +4,8 @@ use std::sync::{
     Arc, Mutex, PoisonError,
     atomic::{AtomicU64, Ordering},
 };
+#[cfg(feature = "retry")]
+use std::{collections::HashMap, mem};
 
 use super::by_name::ByName;
 #[cfg(any(feature = "retry", feature = "fallback"))]
@@ -43,6 +45,10 @@ struct Published {
     keyed: ByName<super::keyed::KeyedGroup>,
     #[cfg(feature = "retry")]
     budgets: ByName<BudgetGroup>,
+    /// What each budget had counted in the last round, by its address. A shared budget gets the
+    /// name of another retry when its first one is dropped.
+    #[cfg(feature = "retry")]
+    counted_by_budgets: HashMap<usize, [u64; 2]>,
     #[cfg(feature = "retry")]
     quotas: ByName<QuotaGroup>,
 }
@@ -108,8 +114,12 @@ impl Published {
             let mut retries = ByName::<Known>::default();
             readings.retries.iter().for_each(|retry| retries.of(labels_of(&retry.name)).add(retry));
             retries.iter_mut().for_each(|(labels, known)| known_series::of_retry(labels, *known, samples));
+            let before = mem::take(&mut self.counted_by_budgets);
             for budget in readings.take_budgets() {
-                self.budgets.of(labels_of(&budget.status.name)).read(budget);
+                let (address, status) = (budget.id.address(), &budget.status);
+                self.counted_by_budgets.insert(address, [status.granted, status.refused]);
+                let before = before.get(&address).copied().unwrap_or_default();
+                self.budgets.of(labels_of(&budget.status.name)).read(budget, before);
             }
             for quota in readings.take_quotas() {
                 self.quotas.of(labels_of(&quota.name)).read(&quota);
