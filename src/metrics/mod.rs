@@ -121,6 +121,9 @@
 //! counts. A dropped budget leaves the counts of the last `publish`. A retry that its budget paid
 //! for and that was then not made may stay counted.
 //!
+//! A circuit to which [`reconfigure`](crate::Circuit::reconfigure) gives another name takes its
+//! counts along: the series of the new name begin with them, and those of the old one stay.
+//!
 //! `recourse_retries_total` counts a retry when it is scheduled, also one that a breaker then
 //! rejects. `recourse_budget_withdrawals_total` doesn't contain such a retry.
 //!
