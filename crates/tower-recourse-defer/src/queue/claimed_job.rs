@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use super::{History, JobKey};
 
@@ -15,7 +15,7 @@ pub struct Lease {
 }
 
 /// A job that a worker has claimed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ClaimedJob {
     /// The right to run it.
     pub lease: Lease,
@@ -30,6 +30,20 @@ pub struct ClaimedJob {
     pub claims: u32,
     /// What happened to it before.
     pub history: History,
+}
+
+/// Shows the payload's length only, because the payload may contain secrets.
+impl fmt::Debug for ClaimedJob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClaimedJob")
+            .field("lease", &self.lease)
+            .field("payload", &format_args!("{} bytes", self.payload.len()))
+            .field("age", &self.age)
+            .field("attempts", &self.attempts)
+            .field("claims", &self.claims)
+            .field("history", &self.history)
+            .finish()
+    }
 }
 
 /// The answer to a claim.

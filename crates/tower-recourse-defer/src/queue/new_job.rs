@@ -1,11 +1,11 @@
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use tower_recourse::observe::ErrorText;
 
 use super::{History, HistoryEntry, JobKey};
 
 /// A job to store.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct NewJob {
     key: JobKey,
     payload: Vec<u8>,
@@ -64,8 +64,48 @@ impl NewJob {
     }
 }
 
+/// Shows the payload's length only, because the payload may contain secrets.
+impl fmt::Debug for NewJob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewJob")
+            .field("key", &self.key)
+            .field("payload", &format_args!("{} bytes", self.payload.len()))
+            .field("due_in", &self.due_in)
+            .field("attempts", &self.attempts)
+            .field("failure", &self.failure)
+            .finish()
+    }
+}
+
 /// Whole milliseconds, at most 100 years, so that sums don't overflow.
 pub(crate) fn millis(time: Duration) -> i64 {
     const LONGEST: i64 = 100 * 365 * 86_400_000;
     i64::try_from(time.as_millis()).unwrap_or(LONGEST).min(LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ClaimedJob, DeadLetter, DeadReason, Lease};
+
+    #[test]
+    fn no_debug_text_contains_a_payload() {
+        let (key, payload) = (JobKey::random(), b"card 4111".to_vec());
+        let job = NewJob::new(key.clone(), payload.clone());
+        let lease = Lease { key: key.clone(), token: 1 };
+        let (attempts, history) = (0, History::default());
+        let claimed = ClaimedJob {
+            lease,
+            payload: payload.clone(),
+            age: Duration::ZERO,
+            attempts,
+            claims: 1,
+            history: history.clone(),
+        };
+        let dead = DeadLetter { key, reason: DeadReason::Permanent, payload, attempts, history, died_at: 0 };
+        for text in [format!("{job:?}"), format!("{claimed:?}"), format!("{dead:?}")] {
+            assert!(text.contains("payload: 9 bytes") && !text.contains("4111"), "{text}");
+            assert!(!text.contains("52, 49"), "{text}");
+        }
+    }
 }

@@ -38,7 +38,7 @@ enum Ended {
 
 impl<Q: Queue, D: Decode, P> Shared<Q, D, P> {
     /// Runs a job until its outcome is recorded or its lease is lost. `claimed_at` is a time before
-    /// the claim. `is_cut` becomes true when the worker's grace is over. `service` is an error if the
+    /// the claim. `is_cut` becomes true when the grace is over. `service` is an error if the
     /// clone of the service panicked.
     pub(super) async fn run_job<S>(
         self: Arc<Self>,
