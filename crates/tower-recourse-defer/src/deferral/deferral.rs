@@ -48,6 +48,10 @@ use crate::{JobState, NewJob, Queue, codec::Encode};
 /// follow. If a breaker rejected the call, there was no attempt, and the job is due when the
 /// circuit may admit a call.
 ///
+/// A request that isn't [idempotent](Encode::is_idempotent) is stored only if it provably wasn't
+/// processed: a breaker rejected the call, or a retry that was about to resend it. So a `POST`
+/// without the header `Idempotency-Key` isn't stored after a failed attempt.
+///
 /// A key that the queue holds isn't stored again. The caller gets a receipt of the job that exists,
 /// unless that job is a dead letter.
 ///
@@ -122,6 +126,12 @@ fn may_succeed_later(cause: &Cause) -> bool {
     )
 }
 
+/// Whether the request provably wasn't processed: a breaker rejected it, or an inner retry was
+/// about to send it again.
+fn is_unprocessed(cause: &Cause) -> bool {
+    matches!(cause, Cause::Rejected { .. } | Cause::RetryRejected { .. } | Cause::Budget)
+}
+
 impl<Q, E, R, Req, Res, Err> Backup<Req, Res, Err> for Deferral<Q, E, R>
 where
     Q: Queue,
@@ -148,6 +158,9 @@ where
             let Self { queue, encode, respond, first_delay, timeout: longest, defer_if } = self;
             if !defer_if(&cause) {
                 return Err(DeferError::NotDeferrable(cause));
+            }
+            if !is_unprocessed(&cause) && !encode.is_idempotent(&request) {
+                return Err(DeferError::NotDeferrable(Cause::UnsafeToResend));
             }
             let least = match cause {
                 Cause::Rejected { retry_in } | Cause::RetryRejected { retry_in } => retry_in.unwrap_or_default(),

@@ -2,6 +2,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, header, request::Parts};
 use http_body::Body;
 use http_body_util::{BodyExt, Full, Limited};
+use tower_recourse::http::is_idempotent;
 
 use super::stored_request;
 use crate::{
@@ -18,6 +19,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// | [`header`](Self::header) | `accept`, `accept-language`, `content-encoding`, `content-language`, `content-type`, `idempotency-key` | a header that isn't named isn't stored, so no secret gets into the database by accident |
 /// | [`keyed_by`](Self::keyed_by) | the header `Idempotency-Key`, or a random key | |
 /// | [`max_body`](Self::max_body) | 256 KiB | a queue is no store of files |
+/// | [`idempotent`](Self::idempotent) | no: the method, or the header `Idempotency-Key`, decides | the upstream doesn't recognise a repeated `POST` without a key |
 ///
 /// Values that are marked as sensitive are stored only if their header was named. The URI is stored
 /// with its query, so it must not contain secrets. Extensions, the HTTP version and trailers aren't
@@ -32,6 +34,7 @@ pub struct HttpRequests {
     headers: Vec<HeaderName>,
     named: Vec<HeaderName>,
     max_body: usize,
+    idempotent: bool,
     key: fn(&Parts) -> Option<String>,
 }
 
@@ -45,7 +48,8 @@ impl Default for HttpRequests {
             header::CONTENT_TYPE,
             IDEMPOTENCY_KEY,
         ];
-        Self { headers: headers.to_vec(), named: Vec::new(), max_body: 256 << 10, key: idempotency_key }
+        let (headers, named) = (headers.to_vec(), Vec::new());
+        Self { headers, named, max_body: 256 << 10, idempotent: false, key: idempotency_key }
     }
 }
 
@@ -66,6 +70,16 @@ impl HttpRequests {
     /// The longest body in bytes.
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
+        self
+    }
+
+    /// States that the upstream may process each request twice without harm, whatever its method.
+    ///
+    /// Otherwise, requests for which [`is_idempotent`](tower_recourse::http::is_idempotent) returns
+    /// false are deferred only if they provably weren't processed. The job's key doesn't help: the
+    /// failed call didn't have it.
+    pub fn idempotent(mut self) -> Self {
+        self.idempotent = true;
         self
     }
 
@@ -111,6 +125,10 @@ where
         let headers = self.stored_headers(&head.headers);
         let payload = stored_request::encode(&head.method, &head.uri, &headers, &collected.to_bytes())?;
         Ok((key, payload))
+    }
+
+    fn is_idempotent(&self, request: &Request<B>) -> bool {
+        self.idempotent || is_idempotent(request)
     }
 }
 

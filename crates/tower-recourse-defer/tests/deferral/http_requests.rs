@@ -1,6 +1,7 @@
 //! HTTP requests: what is stored, and what the worker sends.
 
 use std::{
+    fmt::Display,
     io,
     sync::{Arc, Mutex},
     time::Duration,
@@ -9,8 +10,8 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
-use tower::{Layer, service_fn};
-use tower_recourse::{FallbackLayer, http::StatusClassifier};
+use tower::{Layer, Service, service_fn};
+use tower_recourse::{BreakerConfig, BreakerLayer, FallbackLayer, RetryConfig, RetryLayer, http::StatusClassifier};
 use tower_recourse_defer::{
     ClaimedJob, DeadReason, Deferral, History, JobKey, JobState, Lease, Queue, Worker,
     codec::{Decode, Encode},
@@ -220,4 +221,40 @@ async fn only_a_status_of_2xx_ends_a_job_as_done() {
         worker.run(tokio::time::sleep(Duration::from_secs(1))).await;
         assert_eq!(queue.status(&key("order-17")).await.unwrap().unwrap().state.label(), label, "{status}");
     }
+}
+
+/// Defers an order without a key, and returns the status that the caller gets.
+async fn defer_without_key<S>(requests: HttpRequests, primary: S) -> StatusCode
+where
+    S: Service<Request<Full<Bytes>>, Response = Response<String>, Error: Display + Send, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+{
+    let deferral = Deferral::new(new_queue().await, requests, Accepted::at("/jobs"));
+    let mut request = order();
+    request.headers_mut().remove("idempotency-key");
+    let front = FallbackLayer::with(deferral).classifier(StatusClassifier::default()).layer(primary);
+    front.oneshot(request).await.map_or(StatusCode::BAD_GATEWAY, |response| response.status())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_post_that_may_be_processed_isnt_deferred_without_a_key() {
+    let unavailable = || {
+        service_fn(|_: Request<Full<Bytes>>| async {
+            let busy = Response::builder().status(503).header("retry-after", "9999");
+            Ok::<_, io::Error>(busy.body(String::new()).unwrap())
+        })
+    };
+    let default = HttpRequests::new;
+    assert_eq!(defer_without_key(default(), unavailable()).await, StatusCode::SERVICE_UNAVAILABLE);
+    for retries in [0, 2] {
+        // The causes: all attempts failed, and `Retry-After` is too long.
+        let retried = RetryLayer::new(RetryConfig::http().retries(retries)).layer(unavailable());
+        assert_eq!(defer_without_key(default(), retried).await, StatusCode::SERVICE_UNAVAILABLE, "{retries}");
+    }
+    let breaker = BreakerLayer::new(BreakerConfig::http());
+    breaker.circuit().force_open();
+    assert_eq!(defer_without_key(default(), breaker.layer(unavailable())).await, StatusCode::ACCEPTED, "not sent");
+    assert_eq!(defer_without_key(default().idempotent(), unavailable()).await, StatusCode::ACCEPTED, "stated");
 }
