@@ -24,7 +24,7 @@ impl PostgresQueue {
         let found = match exists.map_err(QueueError::database)?.get(0) {
             true => {
                 let version = transaction.query_one(&self.shared.statements.version, &[]).await;
-                version.map_err(QueueError::database)?.get(0)
+                version.map_err(QueueError::database)?.get::<_, Option<i64>>(0).unwrap_or(0)
             }
             false => 0_i64,
         };

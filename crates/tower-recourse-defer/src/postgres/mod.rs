@@ -16,7 +16,8 @@
 //! # Outbox
 //!
 //! [`PostgresQueue::put_in`] stores a job in your own transaction, so that your changes and the job
-//! commit together. The workers are woken when it commits.
+//! commit together. The workers are woken when it commits. The client must be one of the exported
+//! version of [`tokio_postgres`].
 
 mod connect;
 mod connector;
@@ -33,3 +34,4 @@ mod statements;
 pub use options::PostgresOptions;
 pub use queue::PostgresQueue;
 pub use schema::migrations;
+pub use tokio_postgres;

@@ -10,7 +10,8 @@
 //! # Outbox
 //!
 //! [`SqliteQueue::put_in`] stores a job on your own connection, so that your changes and the job
-//! commit together. The connection must be one to the same file.
+//! commit together. The connection must be one to the same file, of the exported version of
+//! [`rusqlite`].
 
 mod open;
 mod operations;
@@ -20,4 +21,5 @@ mod schema;
 
 pub use options::SqliteOptions;
 pub use queue::SqliteQueue;
+pub use rusqlite;
 pub use schema::MIGRATIONS;

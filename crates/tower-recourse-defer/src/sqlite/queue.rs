@@ -44,7 +44,27 @@ impl SqliteQueue {
 
     /// Stores a job on your own connection to the same file. In a transaction, the job exists if
     /// the transaction commits. It blocks the thread, and doesn't check how many jobs the queue
-    /// holds.
+    /// holds. A worker finds the job when it polls next.
+    ///
+    /// ```
+    /// use tower_recourse_defer::{JobKey, NewJob, Queue, sqlite::{SqliteQueue, rusqlite::Connection}};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let file = folder.path().join("shop.db");
+    /// let queue = SqliteQueue::open(&file).await?;
+    /// let mut connection = Connection::open(&file)?;
+    /// connection.execute_batch("create table orders (number integer)")?;
+    ///
+    /// let transaction = connection.transaction()?;
+    /// transaction.execute("insert into orders values (17)", [])?;
+    /// queue.put_in(&transaction, &NewJob::new(JobKey::new("order-17")?, "payload"))?;
+    /// transaction.commit()?;
+    /// assert_eq!(queue.counts().await?.waiting, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -86,6 +86,8 @@ async fn simultaneous_migrations_make_one_table() {
     client(&server).await.batch_execute("update jobs_2.jobs_version set version = 9").await.unwrap();
     let error = queue.migrate().await.unwrap_err();
     assert!(matches!(error, QueueError::Schema { found: 9, supported: 1 }), "{error}");
+    client(&server).await.batch_execute("delete from jobs_2.jobs_version").await.unwrap();
+    assert!(matches!(queue.migrate().await, Err(QueueError::Database(_))), "the table exists already");
 }
 
 #[tokio::test]
