@@ -4,7 +4,7 @@ const LABELS: [&str; 10] = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"];
 
 /// The number of an attempt as a label. From 11 on it is `more`, so the number of series is
 /// bounded.
-pub(crate) fn attempt_label(number: u32) -> &'static str {
+pub fn attempt_label(number: u32) -> &'static str {
     let index = usize::try_from(number.max(1) - 1).unwrap_or(usize::MAX);
     LABELS.get(index).copied().unwrap_or("more")
 }

@@ -41,13 +41,23 @@ impl fmt::Display for MetricKind {
 }
 
 impl Metric {
+    /// Makes the description of a metric, for a crate that extends this one.
+    pub const fn new(
+        name: &'static str,
+        kind: MetricKind,
+        labels: &'static [&'static str],
+        help: &'static str,
+    ) -> Self {
+        Self { name, kind, labels, help }
+    }
+
     /// The unit of the values: seconds if the name ends with `_seconds`, otherwise none.
     pub fn unit(&self) -> Option<Unit> {
         self.name.ends_with("_seconds").then_some(Unit::Seconds)
     }
 
     /// Passes the type, the unit and the help text to a recorder.
-    pub(crate) fn describe(&self, recorder: &dyn Recorder) {
+    pub fn describe(&self, recorder: &dyn Recorder) {
         let (name, unit, help) = (self.name.into(), self.unit(), self.help.into());
         match self.kind {
             MetricKind::Counter => recorder.describe_counter(name, unit, help),

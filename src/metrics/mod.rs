@@ -206,12 +206,12 @@ mod observer;
 mod sample;
 pub(crate) mod table;
 
+pub use attempt::attempt_label;
 pub use buckets::{DELAY_BUCKETS, DURATION_BUCKETS};
 pub use metric::{Metric, MetricKind};
 pub use observer::MetricsObserver;
 pub use table::{METRICS, describe};
 
-pub(crate) use attempt::attempt_label;
 // Each layer uses a part of these.
 #[allow(unused_imports)]
 pub(crate) use {

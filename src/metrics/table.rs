@@ -4,20 +4,16 @@ use ::metrics::Recorder;
 
 use super::{
     Metric,
-    MetricKind::{self, Counter, Gauge, Histogram},
+    MetricKind::{Counter, Gauge, Histogram},
 };
 
 macro_rules! metrics {
     ($($id:ident: $name:literal, $kind:ident, [$($label:literal),*], $help:literal;)*) => {
-        $(pub(crate) const $id: &Metric = &metric($name, $kind, &[$($label),*], $help);)*
+        $(pub(crate) const $id: &Metric = &Metric::new($name, $kind, &[$($label),*], $help);)*
 
         /// All metrics, in the order of the [table](crate::metrics#table).
         pub const METRICS: &[Metric] = &[$(*$id),*];
     };
-}
-
-const fn metric(name: &'static str, kind: MetricKind, labels: &'static [&'static str], help: &'static str) -> Metric {
-    Metric { name, kind, labels, help }
 }
 
 metrics! {
