@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use crate::{DeadReason, JobKey, QueueError};
 
@@ -92,52 +92,5 @@ impl JobEvent<'_> {
             Self::LeaseLost { .. } => "LeaseLost",
             Self::QueueFailed { .. } => "QueueFailed",
         }
-    }
-}
-
-type Observer = dyn Fn(&JobEvent<'_>) + Send + Sync;
-
-/// The observers of a worker.
-#[derive(Clone, Default)]
-pub(super) struct Observers(Vec<Arc<Observer>>);
-
-impl Observers {
-    pub(super) fn add(&mut self, observer: impl Fn(&JobEvent<'_>) + Send + Sync + 'static) {
-        self.0.push(Arc::new(observer));
-    }
-
-    /// Calls each observer. A panic of one costs only its own event.
-    pub(super) fn emit(&self, event: &JobEvent<'_>) {
-        for observer in &self.0 {
-            let _ = super::panic::catch(|| observer(event));
-        }
-        #[cfg(feature = "tracing")]
-        log(event);
-    }
-}
-
-impl fmt::Debug for Observers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} observers", self.0.len())
-    }
-}
-
-/// Writes what the policy's observers don't: what needs a person is a warning or an error.
-#[cfg(feature = "tracing")]
-fn log(event: &JobEvent<'_>) {
-    match event {
-        JobEvent::Started { key, attempt } => tracing::trace!(%key, attempt, "a job starts"),
-        JobEvent::Done { key, attempt, age } => tracing::debug!(%key, attempt, ?age, "a job is done"),
-        JobEvent::Retried { key, attempt, due_in, why } => {
-            tracing::debug!(%key, attempt, ?due_in, error = why, "a job failed and is tried again");
-        }
-        JobEvent::Postponed { key, due_in } => tracing::debug!(%key, ?due_in, "a circuit rejected a job"),
-        JobEvent::Crashed { key, claims, why } => tracing::warn!(%key, claims, error = why, "a job panicked"),
-        JobEvent::Dead { key, attempts, reason, why } => {
-            tracing::error!(%key, attempts, %reason, error = why, "a job is a dead letter");
-        }
-        JobEvent::Returned { key } => tracing::info!(%key, "the worker stops and returned a job"),
-        JobEvent::LeaseLost { key } => tracing::warn!(%key, "the lease of a job was lost"),
-        JobEvent::QueueFailed { error } => tracing::warn!(%error, "the queue failed"),
     }
 }

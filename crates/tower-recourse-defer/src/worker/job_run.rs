@@ -1,6 +1,6 @@
 //! Runs one claimed job: the call, its lease, and its outcome.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
@@ -65,7 +65,7 @@ impl<Q: Queue, D: Decode, P> Shared<Q, D, P> {
             }
         };
         match ended {
-            Ended::With(outcome) => self.settle(&job, &outcome, held_until).await,
+            Ended::With(outcome) => self.settle(&job, &outcome, claimed_at, held_until).await,
             Ended::LeaseLost => self.emit(&JobEvent::LeaseLost { key: &job.lease.key }),
         }
     }
@@ -136,12 +136,13 @@ impl<Q: Queue, D: Decode, P> Shared<Q, D, P> {
 
     /// Records the outcome. If the queue fails, it tries again while the lease lasts, and once
     /// more: the queue refuses the outcome if another worker has claimed the job.
-    async fn settle(&self, job: &ClaimedJob, outcome: &JobOutcome, held_until: Instant) {
+    async fn settle(&self, job: &ClaimedJob, outcome: &JobOutcome, claimed_at: Instant, held_until: Instant) {
         let update = outcome.update(job);
+        let age = job.age + claimed_at.elapsed();
         loop {
             match catch_queue(self.queue.settle(&job.lease, &update)).await {
                 Ok(true) => {
-                    self.emit_outcome(job, outcome);
+                    self.emit_outcome(job, outcome, age);
                     if let crate::NextState::Waiting { .. } = update.state {
                         self.waits_again.notify_one();
                     }
@@ -159,10 +160,10 @@ impl<Q: Queue, D: Decode, P> Shared<Q, D, P> {
         }
     }
 
-    fn emit_outcome(&self, job: &ClaimedJob, outcome: &JobOutcome) {
+    fn emit_outcome(&self, job: &ClaimedJob, outcome: &JobOutcome, age: Duration) {
         let (key, attempt) = (&job.lease.key, job.attempts.saturating_add(1));
         self.emit(&match outcome {
-            JobOutcome::Done => JobEvent::Done { key, attempt, age: job.age },
+            JobOutcome::Done => JobEvent::Done { key, attempt, age },
             JobOutcome::Retried { due_in, why } => JobEvent::Retried { key, attempt, due_in: *due_in, why },
             JobOutcome::Postponed { due_in, .. } => JobEvent::Postponed { key, due_in: *due_in },
             JobOutcome::Crashed { why, .. } => JobEvent::Crashed { key, claims: job.claims, why },

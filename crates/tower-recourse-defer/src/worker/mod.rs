@@ -65,6 +65,13 @@
 //! rejected as may run at once, the worker stops claiming until then, and claims one job at a time
 //! until a call is admitted. So a full queue doesn't spin through an outage.
 //!
+//! # Log
+//!
+//! With the feature `tracing`, each event is a line with the target `tower_recourse_defer::worker`
+//! and the job's key. A dead letter is an ERROR. A panic, a lost lease and a failure of the queue
+//! are WARN, a job that is returned when the worker stops INFO, an attempt's start TRACE, and all
+//! other lines DEBUG.
+//!
 //! # Errors
 //!
 //! [`Worker::run`] doesn't fail. An error of the queue is an [event](JobEvent::QueueFailed), and
@@ -76,9 +83,14 @@
 //! after their leases. Use the stop future instead.
 
 mod attempt;
+#[cfg(feature = "audit")]
+mod audit_jobs;
 mod claim_loop;
 mod event;
 mod job_run;
+#[cfg(feature = "tracing")]
+mod log;
+mod observers;
 mod outcome;
 mod pace;
 mod panic;
@@ -87,6 +99,8 @@ mod policy;
 mod settings;
 mod worker;
 
+#[cfg(feature = "audit")]
+pub use audit_jobs::audit_jobs;
 pub use event::JobEvent;
 pub use policy::default_policy;
 pub use worker::{Worker, WorkerPolicy};

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::event::Observers;
+use super::observers::Observers;
 
 /// The settings of a worker that don't depend on its types.
 #[derive(Debug, Clone)]

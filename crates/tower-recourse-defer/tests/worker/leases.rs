@@ -80,6 +80,8 @@ async fn a_stopping_worker_keeps_the_lease_of_a_long_job() {
     let (queue, log) = (new_queue().await, Log::new());
     put(&queue, "a", 0, Duration::ZERO).await;
     let stopping = tokio::spawn(run_for(slow(&queue, &log, secs(200)).grace(secs(600)), secs(1)));
+    // The other worker finds the job claimed.
+    tokio::time::sleep(Duration::from_millis(500)).await;
     let other = spawn(slow(&queue, &log, secs(200)));
     stopping.await.unwrap();
     assert_eq!(log.lines(), ["0 a starts", "200 a ends"]);
