@@ -171,8 +171,7 @@ limits:
 otel:
     cargo test --quiet --locked --manifest-path tests/otel/Cargo.toml
 
-# Tests the durable retries, and runs their example. Needs Debian's packages `postgresql` and
-# `prometheus`.
+# Tests the durable retries, and runs their example. Needs Debian's package `postgresql`.
 defer:
     cargo test --quiet --package tower-recourse-defer --all-features --locked
     cargo run --quiet --package tower-recourse-defer --locked --example retry_worker

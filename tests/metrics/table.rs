@@ -18,9 +18,11 @@ use tower_recourse::{
 
 use crate::exporter::{Exporter, Scrape};
 
-/// The rows of a table in Markdown: the name, the type and the labels of each metric.
+/// The rows of a table in Markdown: the name, the type and the labels of each metric. The metrics
+/// of jobs are those of `tower-recourse-defer`.
 fn rows(text: &str) -> Vec<String> {
     let rows = text.lines().filter_map(|line| line.strip_prefix("//! ").unwrap_or(line).strip_prefix("| `recourse_"));
+    let rows = rows.filter(|row| !row.starts_with("jobs"));
     rows.map(|row| {
         let cells: Vec<_> = row.split('|').take(3).map(str::trim).collect();
         format!("`recourse_{}", cells.join(" | "))

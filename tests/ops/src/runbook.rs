@@ -64,7 +64,8 @@ fn the_runbook_quotes_log_lines_that_exist() {
     let (_, runbook) = page.split_once("\n# Runbook\n").unwrap();
     let prose = runbook.split("```").step_by(2).collect::<String>();
     let observe = ops().join("../src/observe");
-    let mut sources = std::fs::read_to_string(ops().join("../src/cause.rs")).unwrap();
+    let other = ["../src/cause.rs", "../crates/tower-recourse-defer/src/worker/log.rs"];
+    let mut sources = other.map(|file| std::fs::read_to_string(ops().join(file)).unwrap()).concat();
     for entry in
         std::fs::read_dir(&observe).unwrap().chain(std::fs::read_dir(observe.join("tracing")).into_iter().flatten())
     {

@@ -2,6 +2,7 @@
 //! metrics a real Prometheus scrapes.
 
 mod http_client;
+pub mod jobs;
 pub mod prometheus;
 pub mod script;
 pub mod service;

@@ -40,11 +40,26 @@ pub struct Numbers {
     pub payments: u32,
     /// Keys of hosts.
     pub hosts: u32,
+    /// Jobs whose four attempts fail. Further jobs succeed at the same attempts as orders.
+    pub dead_jobs: u32,
+    /// Jobs in a queue without a worker.
+    pub late_jobs: u32,
 }
 
 /// Each kind once, so that each series exists before it is counted.
-pub const WARM_UP: Numbers =
-    Numbers { first: 1, second: 1, third: 1, exhausted: 1, delayed: 1, searches: 1, quotes: 1, payments: 20, hosts: 4 };
+pub const WARM_UP: Numbers = Numbers {
+    first: 1,
+    second: 1,
+    third: 1,
+    exhausted: 1,
+    delayed: 1,
+    searches: 1,
+    quotes: 1,
+    payments: 20,
+    hosts: 4,
+    dead_jobs: 1,
+    late_jobs: 1,
+};
 
 /// Enough for each alert.
 pub const OUTAGE: Numbers = Numbers {
@@ -57,6 +72,8 @@ pub const OUTAGE: Numbers = Numbers {
     quotes: 6,
     payments: 60,
     hosts: 20,
+    dead_jobs: 150,
+    late_jobs: 50_000,
 };
 
 /// Sends the requests of one part of the script.
@@ -84,6 +101,27 @@ pub async fn run(service: &mut Service, ids: &mut Ids, numbers: Numbers) {
     assert_eq!(send(&service.batch, service, "batch", ids, Plan::fail(1)).await, StatusCode::OK);
     let refused = Plan { status: StatusCode::MISDIRECTED_REQUEST, ..Plan::fail(1) };
     assert_eq!(send(&service.streams, service, "streams", ids, refused).await, StatusCode::OK);
+    jobs(service, ids, numbers).await;
+}
+
+async fn jobs(service: &mut Service, ids: &mut Ids, numbers: Numbers) {
+    let plans = [
+        (Plan::SUCCEED, numbers.first),
+        (Plan::fail(1), numbers.second),
+        (Plan::fail(2), numbers.third),
+        (Plan::FAIL, numbers.dead_jobs),
+    ];
+    for (plan, jobs) in plans {
+        for _ in 0..jobs {
+            service.jobs.store(&service.upstream, ids.fresh(), plan).await;
+        }
+    }
+    service.jobs.finished().await;
+    let slow = Plan { takes: Duration::from_millis(500), ..Plan::SUCCEED };
+    service.jobs.store(&service.upstream, ids.fresh(), slow).await;
+    service.jobs.steal_lease().await;
+    tokio::time::sleep(slow.takes * 2).await;
+    service.jobs.store_late(numbers.late_jobs);
 }
 
 async fn orders(service: &mut Service, ids: &mut Ids, numbers: Numbers) {
@@ -146,6 +184,9 @@ pub async fn show(service: &mut Service, ids: &mut Ids) -> Duration {
             ..Plan::fail(u32::from(tick % 9 == 0))
         };
         let slow = Plan { takes: Duration::from_millis(if tick % 4 == 0 { 600 } else { 10 }), ..Plan::SUCCEED };
+        if tick % 10 == 0 {
+            service.jobs.store(&service.upstream, ids.fresh(), blip).await;
+        }
         let mut spawn = |client: &Client, layer: &str, plan: Plan| {
             let call = client.clone().oneshot(service.upstream.request(layer, ids.fresh(), plan));
             calls.spawn(async move { drop(call.await) });

@@ -1,12 +1,12 @@
 //! The service: a client stack for each kind of trouble, and an endpoint for Prometheus.
 
-use std::{convert::Infallible, io, net::SocketAddr, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, routing::get};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::{
     net::TcpListener,
     sync::mpsc::{self, UnboundedReceiver},
@@ -29,8 +29,13 @@ use tower_recourse::{
     retry::{Backoff, Jitter, NoTimeouts, RejectionWait, RetryQuota, TokenBucket, quota::NoQuota},
     time::ManualClock,
 };
+use tower_recourse_defer::metrics::JOB_BUCKETS;
 
-use super::{http_client::client, upstream::Upstream};
+use super::{
+    http_client::client,
+    jobs::{JobGauges, Jobs},
+    upstream::Upstream,
+};
 
 pub type Client = BoxCloneSyncService<Request<Full<Bytes>>, Response<Full<Bytes>>, BoxError>;
 
@@ -59,6 +64,8 @@ pub struct Service {
     pub streams: Client,
     /// A circuit without calls.
     pub archive: CircuitHandle,
+    /// Queues, and the worker of one.
+    pub jobs: Jobs,
     /// Receives a message for each retry with a delay of more than 5 minutes.
     pub long_delays: UnboundedReceiver<()>,
     exporter: AbortHandle,
@@ -77,7 +84,9 @@ impl Service {
             }
         });
         let upstream = Upstream::start().await?;
-        let (address, exporter) = export(registry.clone()).await?;
+        let recorder = recorder()?;
+        let (jobs, gauges) = Jobs::start().await.map_err(io::Error::other)?;
+        let (address, exporter) = export(registry.clone(), gauges, recorder).await?;
         let quota = RetryQuota::new().max_total(1_000);
         let ledger_clock = ManualClock::new();
         let stacks = Stacks { registry };
@@ -94,6 +103,7 @@ impl Service {
             batch: stacks.batch(&quota),
             streams: stacks.streams(),
             archive: stacks.archive(),
+            jobs,
             upstream,
             address,
             long_delays,
@@ -109,8 +119,8 @@ impl Drop for Service {
     }
 }
 
-/// Serves the metrics in Prometheus' text format.
-async fn export(registry: Registry) -> io::Result<(SocketAddr, AbortHandle)> {
+/// Installs the exporter.
+fn recorder() -> io::Result<PrometheusHandle> {
     let buckets = |builder: PrometheusBuilder, metric: &str, buckets| {
         builder.set_buckets_for_metric(Matcher::Full(metric.to_owned()), buckets).expect("there are buckets")
     };
@@ -118,10 +128,23 @@ async fn export(registry: Registry) -> io::Result<(SocketAddr, AbortHandle)> {
     for metric in ["recourse_time_to_success_seconds", "recourse_request_duration_seconds"] {
         builder = buckets(builder, metric, DURATION_BUCKETS);
     }
-    let handle = builder.install_recorder().map_err(io::Error::other)?;
+    for metric in ["recourse_jobs_time_to_success_seconds", "recourse_jobs_delay_seconds"] {
+        builder = buckets(builder, metric, JOB_BUCKETS);
+    }
+    builder.install_recorder().map_err(io::Error::other)
+}
+
+/// Serves the metrics in Prometheus' text format.
+async fn export(
+    registry: Registry,
+    gauges: JobGauges,
+    recorder: PrometheusHandle,
+) -> io::Result<(SocketAddr, AbortHandle)> {
+    let gauges = Arc::new(gauges);
     let scrape = get(async move || {
         registry.publish();
-        handle.render()
+        gauges.publish().await;
+        recorder.render()
     });
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;

@@ -27,6 +27,10 @@ fn retries_of(numbers: &Numbers) -> u32 {
     numbers.second + 2 * numbers.third + 3 * numbers.exhausted + numbers.delayed
 }
 
+fn job_retries(numbers: &Numbers) -> u32 {
+    numbers.second + 2 * numbers.third + 3 * numbers.dead_jobs
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn prometheus_reports_the_scripted_outage() {
     let mut service = Service::start().await.unwrap();
@@ -105,6 +109,15 @@ async fn check_counts(prometheus: &Prometheus, before: f64) {
         (r#"recourse_fallbacks_total{name="payments",outcome="success"}"#, OUTAGE.payments),
         (r#"recourse_transparent_retries_total{name="streams"}"#, 1),
         (r#"recourse_quota_keys{name="batch"}"#, 1),
+        (r#"recourse_jobs_attempts_total{name="orders",attempt="1",outcome="success"}"#, OUTAGE.first),
+        (r#"recourse_jobs_attempts_total{name="orders",attempt="2",outcome="success"}"#, OUTAGE.second),
+        (r#"recourse_jobs_attempts_total{name="orders",attempt="3",outcome="success"}"#, OUTAGE.third),
+        (r#"recourse_jobs_attempts_total{name="orders",attempt!="1"}"#, job_retries(&OUTAGE)),
+        (r#"recourse_jobs_dead_total{name="orders",reason="attempts_exhausted"}"#, OUTAGE.dead_jobs),
+        (r#"recourse_jobs_claims_total{name="orders",outcome="lease_lost"}"#, 1),
+        (r#"recourse_jobs_time_to_success_seconds_count{name="orders"}"#, OUTAGE.first + OUTAGE.second + OUTAGE.third),
+        (r#"recourse_jobs{name="orders",state="dead"}"#, OUTAGE.dead_jobs),
+        (r#"recourse_jobs{name="reports",state="waiting"}"#, OUTAGE.late_jobs),
     ] {
         assert_eq!(grown(selector).await, f64::from(expected), "{selector}");
     }
@@ -120,7 +133,10 @@ async fn check_counts(prometheus: &Prometheus, before: f64) {
 /// and counts the part of the warm-up that comes after the first scrape.
 async fn check_documented_queries(prometheus: &Prometheus) {
     let queries = documented_queries();
-    let [retries, attempts, mean, exhausted, high, delayed] = &queries[..] else { panic!("{queries:?}") };
+    let [retries, attempts, mean, exhausted, high, delayed, jobs @ ..] = &queries[..] else { panic!("{queries:?}") };
+    let [job_retries_made, job_attempts, job_mean, dead_jobs, many_job_retries, late, long_delays] = jobs else {
+        panic!("{jobs:?}")
+    };
     let increased = async |query: &str, labels: &[(&str, &str)], number: fn(&Numbers) -> u32| {
         let samples = prometheus.query(query).await;
         let sample = samples.iter().find(|sample| labels.iter().all(|(label, value)| sample.labels[label] == *value));
@@ -144,6 +160,23 @@ async fn check_documented_queries(prometheus: &Prometheus) {
 
     let storms: Vec<_> = prometheus.query(high).await.into_iter().map(|sample| sample.labels["name"].clone()).collect();
     assert_eq!(storms, ["search"]);
+
+    increased(job_retries_made, &[("name", "orders")], job_retries).await;
+    increased(job_attempts, &[("name", "orders"), ("attempt", "1")], |numbers| numbers.first).await;
+    increased(job_attempts, &[("name", "orders"), ("attempt", "3")], |numbers| numbers.third).await;
+    increased(dead_jobs, &[("name", "orders")], |numbers| numbers.dead_jobs).await;
+    let value = async |query: &str, name: &str| {
+        let samples = prometheus.query(query).await;
+        let sample = samples.iter().find(|sample| sample.labels["name"] == name);
+        sample.unwrap_or_else(|| panic!("{query}: {samples:?}")).value
+    };
+    // A job that succeeds at the second attempt has waited for 50 ms, one at the third for 150.
+    let waited = f64::from(50 * OUTAGE.second + 150 * OUTAGE.third) / 1_000.0;
+    let least = waited / f64::from(OUTAGE.first + OUTAGE.second + OUTAGE.third);
+    assert!(value(job_mean, "orders").await >= least);
+    assert!(value(many_job_retries, "orders").await > 1.0);
+    assert!(value(late, "reports").await >= 400.0);
+    assert_eq!(value(long_delays, "orders").await, 0.0);
 }
 
 /// No query of the dashboard or of the runbook selects labels that don't exist.
