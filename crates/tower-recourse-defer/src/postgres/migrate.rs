@@ -1,6 +1,7 @@
 use super::{
     queue::PostgresQueue,
     schema::{SUPPORTED, migrations},
+    server_error::database,
 };
 use crate::QueueError;
 
@@ -16,23 +17,23 @@ impl PostgresQueue {
         let schema = &self.shared.options.schema;
         let texts = migrations(schema)?;
         let mut client = self.shared.sessions.connect().await?;
-        let transaction = client.transaction().await.map_err(QueueError::database)?;
+        let transaction = client.transaction().await.map_err(database)?;
         // The number is arbitrary. The lock ends with the transaction.
-        transaction.batch_execute("select pg_advisory_xact_lock(72656370)").await.map_err(QueueError::database)?;
+        transaction.batch_execute("select pg_advisory_xact_lock(72656370)").await.map_err(database)?;
         let name = format!("\"{schema}\".jobs_version");
         let exists = transaction.query_one("select to_regclass($1) is not null", &[&name]).await;
-        let found = match exists.map_err(QueueError::database)?.get(0) {
+        let found = match exists.map_err(database)?.get(0) {
             true => {
                 let version = transaction.query_one(&self.shared.statements.version, &[]).await;
-                version.map_err(QueueError::database)?.get::<_, Option<i64>>(0).unwrap_or(0)
+                version.map_err(database)?.get::<_, Option<i64>>(0).unwrap_or(0)
             }
             false => 0_i64,
         };
         let missing = usize::try_from(found).ok().and_then(|found| texts.get(found..));
         let Some(missing) = missing else { return Err(QueueError::Schema { found, supported: SUPPORTED }) };
         for migration in missing {
-            transaction.batch_execute(migration).await.map_err(QueueError::database)?;
+            transaction.batch_execute(migration).await.map_err(database)?;
         }
-        transaction.commit().await.map_err(QueueError::database)
+        transaction.commit().await.map_err(database)
     }
 }

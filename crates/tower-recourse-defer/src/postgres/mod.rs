@@ -28,6 +28,7 @@ mod outbox;
 mod queue;
 mod rows;
 mod schema;
+mod server_error;
 mod session;
 mod statements;
 

@@ -1,6 +1,6 @@
 use tokio_postgres::GenericClient;
 
-use super::{queue::PostgresQueue, rows::PutValues};
+use super::{queue::PostgresQueue, rows::PutValues, server_error::database};
 use crate::{NewJob, QueueError, Receipt};
 
 impl PostgresQueue {
@@ -28,7 +28,7 @@ impl PostgresQueue {
         shared.options.limits.check(job)?;
         let values = PutValues::new(job);
         let values = values.of_queue(&shared.options.name, &shared.sessions.topic);
-        let rows = client.query(&shared.statements.put, &values).await.map_err(QueueError::database)?;
+        let rows = client.query(&shared.statements.put, &values).await.map_err(database)?;
         Ok(Receipt::new(job.key().clone(), !rows.is_empty()))
     }
 }

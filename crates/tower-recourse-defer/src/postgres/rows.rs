@@ -33,7 +33,7 @@ pub(super) fn claimed_job(row: &Row) -> ClaimedJob {
     ClaimedJob {
         lease: Lease { key: key(row), token: row.get(4) },
         payload: row.get(1),
-        age: millis_until(0, row.get(6)),
+        age: millis_until(row.get(6), row.get(7)),
         attempts: count(row, 2),
         claims: count(row, 3),
         history: History::from_json(row.get(5)),

@@ -12,7 +12,12 @@ use tokio::{
 };
 use tokio_postgres::{Client, Error, Row, Statement, error::SqlState, types::ToSql};
 
-use super::{connector::Connector, options::PostgresOptions, schema::migrations};
+use super::{
+    connector::Connector,
+    options::PostgresOptions,
+    schema::migrations,
+    server_error::{database, timed_out},
+};
 use crate::{JobKey, QueueError};
 
 pub(super) struct Sessions {
@@ -58,7 +63,7 @@ impl Sessions {
     /// Makes a connection that no other task uses.
     pub(super) async fn connect(&self) -> Result<Client, QueueError> {
         let connecting = (self.connector)(Arc::clone(&self.stored), self.topic.clone());
-        timeout(self.timeout, connecting).await.map_err(QueueError::database)?.map_err(QueueError::database)
+        timeout(self.timeout, connecting).await.map_err(|_| timed_out(self.timeout))?.map_err(database)
     }
 
     /// Runs a statement. If the connection was lost, it connects and runs the statement once more.
@@ -73,12 +78,12 @@ impl Sessions {
                         self.forget(&session).await;
                     }
                     if is_last || !is_lost {
-                        return Err(QueueError::database(error));
+                        return Err(database(error));
                     }
                 }
-                Err(elapsed) => {
+                Err(_) => {
                     self.forget(&session).await;
-                    return Err(QueueError::database(elapsed));
+                    return Err(timed_out(self.timeout));
                 }
             }
         }

@@ -48,7 +48,7 @@ impl Statements {
                     for update skip locked)
                 update {jobs} as job set leased = true, due = {NOW} + $2, token = token + 1, claims = claims + 1
                 from due_jobs where job.queue = $1 and job.key = due_jobs.key
-                returning job.key, payload, attempts, claims, token, history, {NOW} - stored"
+                returning job.key, payload, attempts, claims, token, history, stored, {NOW}"
             ),
             next_due: format!("select min(due), {NOW} from {jobs} where queue = $1 and state = 'waiting'"),
             renew: format!(

@@ -24,7 +24,7 @@ async fn connect(server: &PostgresServer) -> PostgresQueue {
     queue
 }
 
-async fn client(server: &PostgresServer) -> Client {
+pub(crate) async fn client(server: &PostgresServer) -> Client {
     let (client, connection) = tokio_postgres::connect(&server.url(), NoTls).await.unwrap();
     tokio::spawn(connection);
     client
