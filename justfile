@@ -5,7 +5,7 @@
 # common dependency is built once.
 export CARGO_TARGET_DIR := env("CARGO_TARGET_DIR", justfile_directory() / "target")
 
-packages := "benches/instructions benches/peers benches/presets tests/coming_from tests/field tests/limits tests/ops tests/otel tests/pages tests/public_api"
+packages := "benches/instructions benches/peers benches/presets tests/coming_from tests/field tests/job_queues tests/limits tests/ops tests/otel tests/pages tests/public_api"
 strict := "-- -D warnings"
 
 # The Rust version that writes public-api.txt. Other versions have other auto traits, or another
@@ -170,6 +170,11 @@ limits:
 # Tests the spans and the page on OpenTelemetry with OpenTelemetry's SDK.
 otel:
     cargo test --quiet --locked --manifest-path tests/otel/Cargo.toml
+
+# Runs the programs of the pages on apalis and graphile_worker, with these crates. Needs Debian's
+# package `postgresql`.
+job-queues:
+    cargo test --doc --quiet --locked --manifest-path tests/job_queues/Cargo.toml
 
 # Tests the durable retries, and runs their example. Needs Debian's package `postgresql`.
 defer:

@@ -40,7 +40,8 @@
 //!
 //! The [`cookbook`] has complete programs, and pages on how much to retry, on types for the fields
 //! of a struct, and on the compiler's messages. [`costs`] lists what a call costs. The pages of
-//! `integrations` (feature `http`) cover axum, tonic, hyper, reqwest and OpenTelemetry.
+//! `integrations` (feature `http`) cover axum, tonic, hyper, reqwest, OpenTelemetry, apalis and
+//! graphile_worker.
 //! `cheat_sheet` (features `grpc`, `keyed`) has settings, presets, recipes and log lines on one
 //! page. `operating` (features `axum`, `keyed`, `metrics`) has alerts and a runbook for the person
 //! on call. `coming_from` has pages for users of other crates, and a comparison with them.

@@ -20,6 +20,7 @@
 //! | [`compile_errors`] | messages of the compiler, and their cures | |
 //! | [`types`] | stacks, layers and circuits as fields of a struct | |
 //! | [`worker`] | retries that survive a restart, with `tower-recourse-defer` | `retry_worker` of that crate |
+//! | `integrations::apalis`, `integrations::graphile_worker` (feature `http`) | the same, in a queue that you already run | |
 //!
 //! These pages contain documentation only and add no code to a program.
 #![cfg_attr(

@@ -1,5 +1,5 @@
-//! Guides for axum, tonic, hyper, reqwest and OpenTelemetry: which layers to use, in which order,
-//! and the pitfalls.
+//! Guides for axum, tonic, hyper, reqwest, OpenTelemetry, apalis and graphile_worker: which layers
+//! to use, in which order, and the pitfalls.
 //!
 //! | page | for | example |
 //! |---|---|---|
@@ -10,6 +10,8 @@
 //! | [`balance`] | `tower::balance` over several upstreams: outlier ejection | |
 //! | `reqwest` (feature `reqwest`) | reqwest's client | `reqwest_client` |
 //! | `opentelemetry` (feature `tracing`) | spans and metrics in OpenTelemetry | |
+//! | [`apalis`] | jobs of apalis, on SQLite, PostgreSQL or Redis | |
+//! | [`graphile_worker`] | jobs of graphile_worker, on PostgreSQL | |
 //!
 //! The pages of the protocol modules describe what these guides have in common: `http` covers
 //! methods, statuses, delays and bodies; `grpc` covers codes, trailers and pushback.
@@ -43,6 +45,15 @@ pub mod hyper {}
 #[cfg(all(feature = "tracing", not(doctest)))]
 #[doc = include_str!("opentelemetry.md")]
 pub mod opentelemetry {}
+
+// The package `tests/job_queues` tests these programs, because they need the crates of the queues.
+#[cfg(not(doctest))]
+#[doc = include_str!("apalis.md")]
+pub mod apalis {}
+
+#[cfg(not(doctest))]
+#[doc = include_str!("graphile_worker.md")]
+pub mod graphile_worker {}
 
 #[cfg(feature = "reqwest")]
 #[doc = include_str!("reqwest.md")]

@@ -9,7 +9,8 @@
 //! The packages are checked one after the other, because a common build would unify their features
 //! and hide a feature that a page forgot. They share a target directory, and use the versions of a
 //! `Cargo.lock`: that of `tests/coming_from` for the pages in `src/coming_from`, that of
-//! `tests/otel` for the page on OpenTelemetry, and that of the crate for all others.
+//! `tests/otel` for the page on OpenTelemetry, that of `tests/job_queues` for the pages on apalis
+//! and graphile_worker, and that of the crate for all others.
 //!
 //! `cargo run --manifest-path tests/pages/Cargo.toml [PART OF A PAGE'S PATH]`
 
@@ -50,10 +51,14 @@ fn check(root: &Path, only: &str) -> io::Result<usize> {
         pages.into_iter().partition(|page| page.path.starts_with("src/coming_from/"));
     let (otel, pages): (Vec<_>, Vec<_>) =
         pages.into_iter().partition(|page| page.path == "src/integrations/opentelemetry.md");
+    let (job_queues, pages): (Vec<_>, Vec<_>) = pages
+        .into_iter()
+        .partition(|page| ["src/integrations/apalis.md", "src/integrations/graphile_worker.md"].contains(&&*page.path));
     let workspaces = [
         ("pages", "Cargo.lock", pages),
         ("coming-from", "tests/coming_from/Cargo.lock", coming_from),
         ("otel", "tests/otel/Cargo.lock", otel),
+        ("job-queues", "tests/job_queues/Cargo.lock", job_queues),
     ];
     let (mut faults, mut blocks) = (0, 0);
     for (folder, lock, pages) in workspaces {
