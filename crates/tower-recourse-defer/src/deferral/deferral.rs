@@ -86,7 +86,8 @@ impl<Q, E, R> Deferral<Q, E, R> {
         }
     }
 
-    /// The time until the job is due. A breaker's rejection can make it longer.
+    /// The time until the job is due. A breaker's rejection, or a `Retry-After` that is too long
+    /// for the caller, can make it longer: up to one day.
     pub fn first_delay(mut self, delay: Duration) -> Self {
         self.first_delay = delay;
         self
@@ -125,6 +126,9 @@ fn may_succeed_later(cause: &Cause) -> bool {
             | Cause::RetryAfterTooLong { .. }
     )
 }
+
+/// The longest delay that an upstream can request. A worker's policy has the same limit.
+const LONGEST_REQUESTED: Duration = Duration::from_secs(86_400);
 
 /// Whether the request provably wasn't processed: a breaker rejected it, or an inner retry was
 /// about to send it again.
@@ -167,11 +171,10 @@ where
                 Cause::RetryAfterTooLong { requested } => requested,
                 _ => Duration::ZERO,
             };
+            let due_in = first_delay.max(least.min(LONGEST_REQUESTED));
             let put = async {
                 let (key, payload) = encode.encode(request).await.map_err(DeferError::Codec)?;
-                let job = NewJob::new(key, payload)
-                    .due_in(first_delay.max(least))
-                    .failed(u32::from(!cause.is_rejection()), &why);
+                let job = NewJob::new(key, payload).due_in(due_in).failed(u32::from(!cause.is_rejection()), &why);
                 let receipt = queue.put(&job).await.map_err(DeferError::Queue)?;
                 if !receipt.is_new() {
                     let known = queue.status(receipt.key()).await.map_err(DeferError::Queue)?;

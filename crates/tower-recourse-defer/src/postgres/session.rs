@@ -73,7 +73,7 @@ impl Sessions {
             match timeout(self.timeout, session.query(statement, values)).await {
                 Ok(Ok(rows)) => return Ok(rows),
                 Ok(Err(error)) => {
-                    let is_lost = session.client.is_closed() || is_disconnect(&error);
+                    let is_lost = session.client.is_closed() || needs_new_session(&error);
                     if is_lost {
                         self.forget(&session).await;
                     }
@@ -111,8 +111,17 @@ impl Session {
     }
 }
 
-/// Whether the server ends the connection, or ended it.
-fn is_disconnect(error: &Error) -> bool {
-    let codes = [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::CANNOT_CONNECT_NOW];
+/// Whether the statement can only succeed on another connection: the server ends this one, it has
+/// become a read-only standby, or a pooler or a change of the table made prepared statements
+/// invalid. The statement changed nothing, unless the connection was lost.
+fn needs_new_session(error: &Error) -> bool {
+    let codes = [
+        SqlState::ADMIN_SHUTDOWN,
+        SqlState::CRASH_SHUTDOWN,
+        SqlState::CANNOT_CONNECT_NOW,
+        SqlState::READ_ONLY_SQL_TRANSACTION,
+        SqlState::INVALID_SQL_STATEMENT_NAME,
+        SqlState::FEATURE_NOT_SUPPORTED,
+    ];
     error.is_closed() || error.code().is_some_and(|code| codes.contains(code))
 }

@@ -10,7 +10,8 @@ pub struct History(Vec<HistoryEntry>);
 /// One thing that happened to a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryEntry {
-    /// When it happened, in milliseconds since the start of 1970.
+    /// When it happened, in milliseconds since the start of 1970, by the system's clock of the
+    /// process that recorded it.
     pub at: i64,
     /// How many attempts had been made.
     pub attempt: u32,

@@ -258,3 +258,18 @@ async fn a_post_that_may_be_processed_isnt_deferred_without_a_key() {
     assert_eq!(defer_without_key(default(), breaker.layer(unavailable())).await, StatusCode::ACCEPTED, "not sent");
     assert_eq!(defer_without_key(default().idempotent(), unavailable()).await, StatusCode::ACCEPTED, "stated");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_upstream_delays_a_job_by_at_most_a_day() {
+    let queue = new_queue().await;
+    let deferral = Deferral::new(queue.clone(), HttpRequests::new(), Accepted::at("/jobs"));
+    let busy = service_fn(|_: Request<Full<Bytes>>| async {
+        let busy = Response::builder().status(503).header("retry-after", "9999999999");
+        Ok::<_, io::Error>(busy.body(String::new()).unwrap())
+    });
+    let stack = RetryLayer::new(RetryConfig::http()).layer(busy);
+    let front = FallbackLayer::with(deferral).classifier(StatusClassifier::default()).layer(stack);
+    assert_eq!(front.oneshot(order()).await.unwrap().status(), StatusCode::ACCEPTED);
+    let status = queue.status(&key("order-17")).await.unwrap().unwrap();
+    assert_eq!(status.state, JobState::Waiting { due_in: Duration::from_secs(86_400) });
+}

@@ -166,3 +166,18 @@ async fn a_damaged_row_stops_no_other() {
         assert!(queue.status(&JobKey::new(name).unwrap()).await.unwrap().is_some(), "{name}");
     }
 }
+
+#[tokio::test]
+async fn a_read_only_session_is_replaced() {
+    let server = PostgresServer::start().await;
+    drop(queue(&server, PostgresQueue::options()).await);
+    let admin = client(&server).await;
+    admin.batch_execute("alter role example set default_transaction_read_only = on").await.unwrap();
+    let queue = PostgresQueue::connect(&server.url()).await.unwrap();
+    let error = queue.put(&job("a")).await.unwrap_err();
+    assert!(error.to_string().contains("read-only"), "{error}");
+    // That session, and those until here, stay read-only, as after a failover.
+    admin.batch_execute("set default_transaction_read_only = off").await.unwrap();
+    admin.batch_execute("alter role example reset default_transaction_read_only").await.unwrap();
+    assert!(queue.put(&job("a")).await.unwrap().is_new());
+}

@@ -2,6 +2,7 @@
 #![cfg(all(feature = "sqlite", feature = "testing"))]
 
 mod circuits;
+mod clock_steps;
 mod crashes;
 mod fixture;
 mod leases;
