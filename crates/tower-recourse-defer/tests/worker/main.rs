@@ -7,10 +7,8 @@ mod crashes;
 mod fixture;
 mod leases;
 mod limits;
-#[cfg(feature = "metrics")]
 mod metrics;
 mod outcomes;
 mod queue_errors;
-#[cfg(any(feature = "audit", feature = "tracing"))]
 mod records;
 mod systems;

@@ -6,9 +6,13 @@ use std::{
     time::Duration,
 };
 
-use tower_recourse_defer::{DeadReason, QueueError, worker::JobEvent};
+use tower_recourse::observe::{Audit, audit::AuditConfig};
+use tower_recourse_defer::{
+    DeadReason, QueueError,
+    worker::{JobEvent, audit_jobs},
+};
 
-use crate::fixture::{failing, key, new_queue, put, run_for, secs, worker};
+use crate::fixture::{Log, failing, key, new_queue, put, run_for, secs, worker};
 
 /// A destination in memory.
 #[derive(Clone, Default)]
@@ -30,14 +34,11 @@ impl Write for Memory {
     }
 }
 
-#[cfg(feature = "audit")]
 #[test]
 fn each_outcome_of_a_job_is_a_line_of_the_audit() {
-    use tower_recourse::observe::{Audit, audit::AuditConfig};
-
     let memory = Memory::default();
     let audit = Audit::to_writer(memory.clone(), AuditConfig::default()).unwrap();
-    let observer = tower_recourse_defer::worker::audit_jobs("orders", audit.clone());
+    let observer = audit_jobs("orders", audit.clone());
     let (key, why) = (&key("order-17"), "down");
     observer(&JobEvent::Started { key, attempt: 1 });
     observer(&JobEvent::Done { key, attempt: 2, age: Duration::from_millis(10_250) });
@@ -65,10 +66,9 @@ fn each_outcome_of_a_job_is_a_line_of_the_audit() {
     assert!(lines[7].contains("connection refused"), "{}", lines[7]);
 }
 
-#[cfg(feature = "tracing")]
 #[tokio::test(start_paused = true)]
 async fn each_line_of_the_log_has_the_job_and_what_follows() {
-    let (queue, log, memory) = (new_queue().await, crate::fixture::Log::new(), Memory::default());
+    let (queue, log, memory) = (new_queue().await, Log::new(), Memory::default());
     put(&queue, "order-17", 2, Duration::ZERO).await;
     let writer = memory.clone();
     let subscriber = tracing_subscriber::fmt()
