@@ -26,6 +26,7 @@ impl SqliteQueue {
 
 impl SqliteOptions {
     /// Opens the file, creates it if it doesn't exist, and brings the table to the current version.
+    /// On Unix, a new file has the mode 0600, because it contains requests.
     ///
     /// # Errors
     ///
@@ -34,7 +35,11 @@ impl SqliteOptions {
     /// [`QueueError::Database`] if the file can't be opened.
     pub async fn open(self, path: impl AsRef<Path>) -> Result<SqliteQueue, QueueError> {
         let path = path.as_ref().to_owned();
-        self.open_with(move || Connection::open(path)).await
+        self.open_with(move || {
+            create_private(&path);
+            Connection::open(path)
+        })
+        .await
     }
 
     /// Opens a queue in memory, for tests. It ends with its last clone.
@@ -78,4 +83,14 @@ fn use_write_ahead_log(connection: &Connection, busy_timeout: Duration) -> Resul
             switched => return switched.map_err(database),
         }
     }
+}
+
+/// Creates the file with a mode that excludes other users. The files that SQLite puts beside it get
+/// the same mode. If it fails, the opening reports why.
+fn create_private(path: &Path) {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let _ = options.open(path);
 }

@@ -24,6 +24,40 @@ async fn a_job_survives_its_queue() {
     assert!(matches!(queue.status(&key("a")).await.unwrap().unwrap().state, JobState::Waiting { .. }));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn simultaneous_openings_make_one_table() {
+    for _ in 0..20 {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("jobs.db");
+        let openings = (0..8).map(|number| {
+            let file = file.clone();
+            tokio::spawn(async move {
+                let queue = SqliteQueue::open(file).await.unwrap();
+                queue.put(&job(&format!("{number}"))).await.unwrap();
+            })
+        });
+        for opening in openings.collect::<Vec<_>>() {
+            opening.await.unwrap();
+        }
+        assert_eq!(SqliteQueue::open(&file).await.unwrap().counts().await.unwrap().waiting, 8);
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_new_file_is_private_and_an_old_one_keeps_its_mode() {
+    use std::{fs, os::unix::fs::PermissionsExt};
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("jobs.db");
+    let queue = SqliteQueue::open(&file).await.unwrap();
+    queue.put(&job("a")).await.unwrap();
+    let mode = |name: &str| fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("jobs.db"), mode("jobs.db-wal")), (0o600, 0o600));
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    SqliteQueue::open(&file).await.unwrap();
+    assert_eq!(mode("jobs.db"), 0o640);
+}
+
 #[tokio::test]
 async fn queues_of_two_names_share_a_file() {
     let folder = tempfile::tempdir().unwrap();
