@@ -11,8 +11,9 @@ use std::{
 
 use tower::{ServiceBuilder, util::BoxCloneSyncService};
 use tower_recourse::{
-    BreakerConfig, BreakerLayer, Circuit,
+    BreakerConfig, BreakerLayer, Circuit, FallbackError, FallbackLayer, RetryConfig, RetryLayer,
     breaker::{Mode, OpenDuration, TripRule},
+    retry::RejectedRetry,
 };
 use tower_recourse_defer::{JobState, Queue, worker::JobEvent};
 
@@ -127,4 +128,35 @@ async fn a_half_open_circuit_costs_one_write_per_second() {
     assert!((2..=21).contains(&postponed), "{postponed}");
     // The history has one entry for all of them.
     assert_eq!(history(&queue, "a").await, ["postponed", "done"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fallbacks_answer_to_a_rejection_ends_the_job() {
+    let queue = new_queue().await;
+    put(&queue, "a", 0, Duration::ZERO).await;
+    let circuit = Circuit::new(BreakerConfig::default());
+    circuit.force_open();
+    let stack = ServiceBuilder::new()
+        .map_err(FallbackError::into_primary)
+        .layer(FallbackLayer::value(()))
+        .layer(BreakerLayer::on(&circuit).keep_error())
+        .service(upstream(|_| async { Err(io::Error::other("unreached")) }));
+    run_for(worker(&queue, BoxCloneSyncService::new(stack)), secs(1)).await;
+    assert_eq!(status(&queue, "a").await.state, JobState::Done);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_waits_for_the_circuit_that_its_failure_opened() {
+    let queue = new_queue().await;
+    put(&queue, "a", 0, Duration::ZERO).await;
+    let config = BreakerConfig::default().open_when(TripRule::consecutive(1).unwrap());
+    let retry = RetryConfig::default().idempotent().on_rejected_retry(RejectedRetry::ReturnLastError);
+    let stack = ServiceBuilder::new()
+        .layer(RetryLayer::new(retry))
+        .layer(BreakerLayer::new(config.open_for(OpenDuration::fixed(secs(100)))).keep_error())
+        .service(upstream(|_| async { Err(io::Error::other("down")) }));
+    run_for(worker(&queue, BoxCloneSyncService::new(stack)), secs(10)).await;
+    let status = status(&queue, "a").await;
+    assert!(matches!(status.state, JobState::Waiting { due_in } if due_in > secs(60)), "{status:?}");
+    assert_eq!(status.attempts, 1, "the call was made");
 }

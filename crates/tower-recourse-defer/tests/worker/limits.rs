@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use tower_recourse_defer::Queue;
+use tower_recourse::retry::Backoff;
+use tower_recourse_defer::{Queue, worker::default_policy};
 
 use crate::fixture::{Log, failing, new_queue, put, run_for, secs, spawn, upstream, worker};
 
@@ -73,6 +74,16 @@ async fn the_longest_times_are_no_overflow() {
     run_for(worker, secs(1000)).await;
     let counts = queue.counts().await.unwrap();
     assert_eq!((counts.done, counts.waiting), (1, 1), "one job per 100 years");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_is_due_before_the_next_poll_is_on_time() {
+    let (queue, log) = (new_queue().await, Log::new());
+    put(&queue, "a", 0, Duration::ZERO).await;
+    let policy = default_policy().backoff(Backoff::fixed(secs(2)));
+    let worker = worker(&queue, failing(&log, "down")).poll(secs(10_000)).unwrap().policy(policy);
+    worker.run(tokio::time::sleep(secs(60))).await;
+    assert_eq!(log.lines(), ["0 a", "2 a", "4 a", "6 a"]);
 }
 
 #[test]
