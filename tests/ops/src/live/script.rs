@@ -181,10 +181,11 @@ pub async fn show(service: &mut Service, ids: &mut Ids) -> Duration {
         // Now and then, an attempt fails or a call is slow without an outage.
         let blip = Plan {
             takes: Duration::from_millis(u64::from(20 + tick % 7 * 15)),
-            ..Plan::fail(u32::from(tick % 9 == 0))
+            ..Plan::fail(u32::from(tick.is_multiple_of(9)))
         };
-        let slow = Plan { takes: Duration::from_millis(if tick % 4 == 0 { 600 } else { 10 }), ..Plan::SUCCEED };
-        if tick % 10 == 0 {
+        let slow =
+            Plan { takes: Duration::from_millis(if tick.is_multiple_of(4) { 600 } else { 10 }), ..Plan::SUCCEED };
+        if tick.is_multiple_of(10) {
             service.jobs.store(&service.upstream, ids.fresh(), blip).await;
         }
         let mut spawn = |client: &Client, layer: &str, plan: Plan| {
@@ -194,13 +195,13 @@ pub async fn show(service: &mut Service, ids: &mut Ids) -> Duration {
         spawn(&service.payments, "payments", slow);
         spawn(&service.payments, "payments", blip);
         spawn(&service.orders, "orders", blip);
-        if tick % 2 == 0 {
+        if tick.is_multiple_of(2) {
             spawn(&service.search, "search", blip);
         }
-        if tick % 5 == 0 {
+        if tick.is_multiple_of(5) {
             spawn(&service.quotes, "quotes", blip);
         }
-        if tick % 10 == 0 {
+        if tick.is_multiple_of(10) {
             service.ledger_clock.advance(Duration::from_secs(1));
             spawn(&service.ledger, "ledger", Plan::SUCCEED);
             spawn(&service.batch, "batch", Plan::fail(1));
