@@ -154,6 +154,22 @@ fn the_docs_and_the_readme_of_ops_list_every_metric() {
 }
 
 #[tokio::test]
+async fn publishing_lets_the_usual_counters_start_at_0() {
+    let (queue, (metrics, recorder)) = (new_queue().await, exported());
+    metrics.publish(&queue).await.unwrap();
+    let scrape = recorder.handle().render();
+    for series in [
+        r#"claims_total{name="orders",outcome="lease_lost"}"#,
+        r#"attempts_total{name="orders",attempt="4",outcome="success"}"#,
+        r#"dead_total{name="orders",reason="attempts_exhausted"}"#,
+        r#"queue_errors_total{name="orders"}"#,
+    ] {
+        let line = format!("recourse_jobs_{series} 0");
+        assert!(scrape.lines().any(|shown| shown == line), "{line} isn't in:\n{scrape}");
+    }
+}
+
+#[tokio::test]
 async fn a_scrape_has_exactly_the_metrics_of_the_table() {
     let (queue, (metrics, recorder)) = (new_queue().await, exported());
     metrics.publish(&queue).await.unwrap();
