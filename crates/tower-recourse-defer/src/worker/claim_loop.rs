@@ -44,6 +44,9 @@ pub(super) struct ClaimLoop<Q, D, S, P> {
     is_cut: watch::Sender<bool>,
     pace: Option<Pace>,
     purge_at: Instant,
+    /// The latest claim succeeded. After an error, the worker waits for the polling interval,
+    /// because a lost connection also looks like a stored job.
+    has_claimed: bool,
 }
 
 impl<Q, D, S, P> ClaimLoop<Q, D, S, P>
@@ -59,7 +62,7 @@ where
         let pace = shared.settings.rate.map(Pace::new);
         let shared = Arc::new(shared);
         let (jobs, is_cut) = (JoinSet::new(), watch::Sender::new(false));
-        Self { shared, service, room, jobs, is_cut, pace, purge_at: Instant::now() }
+        Self { shared, service, room, jobs, is_cut, pace, purge_at: Instant::now(), has_claimed: false }
     }
 
     /// Runs jobs until `stop` ends, and then finishes or returns those that it holds.
@@ -99,7 +102,7 @@ where
                 tokio::select! {
                     biased;
                     () = stop.as_mut() => break,
-                    () = self.shared.queue.job_stored() => {}
+                    () = self.shared.queue.job_stored(), if self.has_claimed => {}
                     () = self.shared.waits_again.notified() => {}
                     () = sleep(wait) => {}
                 }
@@ -134,10 +137,12 @@ where
         let claim = match catch_queue(self.shared.queue.claim(room, settings.lease)).await {
             Ok(claim) => claim,
             Err(error) => {
+                self.has_claimed = false;
                 self.shared.emit(&JobEvent::QueueFailed { error: &error });
                 return Some(settings.poll);
             }
         };
+        self.has_claimed = true;
         let is_full = claim.jobs.len() >= room as usize;
         for job in claim.jobs {
             // There is room, because only this loop takes permits.

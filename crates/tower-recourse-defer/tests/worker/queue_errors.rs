@@ -94,6 +94,15 @@ impl Queue for Flaky {
     async fn purge(&self, which: Finished, older_than: Duration) -> Result<u64, QueueError> {
         self.run(self.queue.purge(which, older_than)).await
     }
+
+    /// It ends often while the queue fails, as if connections were lost.
+    async fn job_stored(&self) {
+        let fails = matches!(*self.fault.lock().unwrap(), Fault::Fails);
+        match fails {
+            true => tokio::time::sleep(Duration::from_millis(10)).await,
+            false => std::future::pending().await,
+        }
+    }
 }
 
 /// Runs a job of `time`, while the queue is down between two times.
@@ -222,4 +231,13 @@ async fn a_worker_stops_within_its_grace_if_the_queue_hangs() {
     stopped.expect("the worker ends").unwrap();
     log.write("ended");
     assert_eq!(log.lines(), ["32 ended"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_doesnt_spin_while_connections_are_lost() {
+    let (queue, log) = (new_queue().await, Log::new());
+    let (_, worker) = faulty_worker(&queue, Fault::Fails, &log, secs(1));
+    worker.run(tokio::time::sleep(secs(18))).await;
+    // The first one is the purge's.
+    assert_eq!(log.lines(), ["0 QueueFailed", "0 QueueFailed", "5 QueueFailed", "10 QueueFailed", "15 QueueFailed"]);
 }
