@@ -53,14 +53,15 @@ impl<Q: Queue, D: Decode, P> Shared<Q, D, P> {
     {
         let mut held_until = claimed_at + self.settings.lease;
         // The queue may have answered after the lease's end. Then another worker may have the job.
-        let ended = if Instant::now() >= held_until {
+        let is_late = Instant::now() >= held_until;
+        let ended = if is_late && !self.renew_late(&job, &mut held_until).await {
             Ended::LeaseLost
         } else {
             let work = self.work(service, &job);
             tokio::select! {
                 biased;
                 outcome = work => Ended::With(outcome),
-                () = self.keep_lease(&job, claimed_at, &mut held_until) => Ended::LeaseLost,
+                () = self.keep_lease(&job, &mut held_until) => Ended::LeaseLost,
                 _ = is_cut.wait_for(|is_cut| *is_cut) => Ended::With(JobOutcome::Returned),
             }
         };
@@ -105,11 +106,23 @@ impl<Q: Queue, D: Decode, P> Shared<Q, D, P> {
         outcome
     }
 
-    /// Renews the lease. Ends when the lease is lost, or can't be known to be held. The first lease
-    /// began after `claimed_at`, and the claim may have taken long.
-    async fn keep_lease(&self, job: &ClaimedJob, claimed_at: Instant, held_until: &mut Instant) {
+    /// Renews a lease that has ended. Returns whether it is held.
+    async fn renew_late(&self, job: &ClaimedJob, held_until: &mut Instant) -> bool {
+        let lease = self.settings.lease;
+        let asked_at = Instant::now();
+        let renewed = catch_queue(self.queue.renew(&job.lease, lease)).await;
+        if let Err(error) = &renewed {
+            self.emit(&JobEvent::QueueFailed { error });
+        }
+        *held_until = asked_at + lease;
+        renewed.unwrap_or(false) && Instant::now() < *held_until
+    }
+
+    /// Renews the lease. Ends when the lease is lost, or can't be known to be held. The lease may
+    /// have been held for long, because the claim took long.
+    async fn keep_lease(&self, job: &ClaimedJob, held_until: &mut Instant) {
         let Settings { lease, .. } = self.settings;
-        let mut renew_at = claimed_at + lease / 3;
+        let mut renew_at = *held_until - lease + lease / 3;
         loop {
             sleep_until(renew_at).await;
             let asked_at = Instant::now();

@@ -192,17 +192,32 @@ async fn a_panicking_queue_ends_no_worker() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_whose_claim_took_too_long_isnt_run() {
+async fn a_job_isnt_run_if_another_worker_took_it_during_the_claim() {
     let (queue, log) = (new_queue().await, Log::new());
     put(&queue, "a", 0, Duration::ZERO).await;
     let (flaky, worker) = faulty_worker(&queue, Fault::IsLate(secs(31)), &log, secs(1));
     let running = tokio::spawn(worker.run(tokio::time::sleep(secs(100))));
     tokio::time::sleep(secs(50)).await;
     flaky.set(Fault::None);
+    // The purge and the first claim take 31 s each. The claim's lease is over after 30.
+    tokio::time::sleep(Duration::from_millis(11_500)).await;
+    assert_eq!(queue.claim(1, secs(30)).await.unwrap().jobs.len(), 1, "the other worker");
     running.await.unwrap();
-    // The purge and the first claim take 31 s each. The claim's lease was over after 30.
-    // The worker looks again after the polling interval.
-    assert_eq!(log.lines(), ["62 LeaseLost", "67 Started", "68 Done"]);
+    assert_eq!(log.lines(), ["62 LeaseLost", "91 Started", "92 Done"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_claim_is_renewed_before_its_job_runs() {
+    let (queue, log) = (new_queue().await, Log::new());
+    put(&queue, "a", 0, Duration::ZERO).await;
+    let (flaky, worker) = faulty_worker(&queue, Fault::IsLate(secs(31)), &log, secs(20));
+    let running = tokio::spawn(worker.run(tokio::time::sleep(secs(100))));
+    tokio::time::sleep(secs(50)).await;
+    flaky.set(Fault::None);
+    tokio::time::sleep(secs(15)).await;
+    assert!(queue.claim(1, secs(30)).await.unwrap().jobs.is_empty(), "the lease was renewed at 62 s");
+    running.await.unwrap();
+    assert_eq!(log.lines(), ["62 Started", "82 Done"]);
 }
 
 #[tokio::test(start_paused = true)]
