@@ -5,7 +5,7 @@
 # common dependency is built once.
 export CARGO_TARGET_DIR := env("CARGO_TARGET_DIR", justfile_directory() / "target")
 
-packages := "benches/instructions benches/peers benches/presets tests/coming_from tests/field tests/job_queues tests/limits tests/ops tests/otel tests/pages tests/public_api"
+packages := "benches/instructions benches/peers benches/presets benches/queues benches/queues/peers tests/coming_from tests/field tests/job_queues tests/limits tests/ops tests/otel tests/pages tests/public_api"
 strict := "-- -D warnings"
 
 # The Rust version that writes public-api.txt. Other versions have other auto traits, or another
