@@ -171,8 +171,7 @@ limits:
 otel:
     cargo test --quiet --locked --manifest-path tests/otel/Cargo.toml
 
-# Runs the programs of the pages on apalis and graphile_worker, with these crates. Needs Debian's
-# package `postgresql`.
+# Runs the programs of the pages on apalis and graphile_worker. Needs Debian's `postgresql`.
 job-queues:
     cargo test --doc --quiet --locked --manifest-path tests/job_queues/Cargo.toml
 
@@ -185,8 +184,7 @@ defer:
 defer-full:
     DEFER_FULL=1 cargo test --package tower-recourse-defer --all-features --locked --test processes -- --nocapture
 
-# Tests the Prometheus rules, the dashboard and the runbook, also with a real Prometheus. Needs
-# Debian's package `prometheus`.
+# Tests the rules, the dashboard and the runbook with Prometheus. Needs Debian's `prometheus`.
 ops:
     cargo test --quiet --locked --manifest-path tests/ops/Cargo.toml
 

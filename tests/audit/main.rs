@@ -72,7 +72,7 @@ async fn every_retry_and_every_opening_writes_a_line() {
     let retry = json!({ "attempt": 1, "max_attempts": 2, "delay_ms": 1000 });
     let failure = json!({ "kind": "transient", "error": "down" });
     let opened = json!({ "calls": 2, "failures": 2, "failures_in_a_row": 2, "slow": 0, "open_for_ms": 30_000, "openings_in_a_row": 1, "failing_for_ms": 0 });
-    let stopped = json!({ "attempt": 2, "max_attempts": 2 });
+    let stopped = json!({ "attempt": 2, "max_attempts": 2, "duration_ms": 0 });
     let message = "all 2 attempts failed";
     assert_eq!(
         written,
