@@ -1,6 +1,6 @@
 //! A custom policy for another error type than that of the service.
 
-use std::{fmt, io};
+use std::{io, num::ParseIntError};
 
 use tower::{ServiceBuilder, service_fn};
 use tower_recourse::{
@@ -10,12 +10,12 @@ use tower_recourse::{
 
 struct Once;
 
-impl Policy<u32, (), fmt::Error> for Once {
+impl Policy<u32, (), ParseIntError> for Once {
     type State = ();
 
     fn start(&self, _: &u32) {}
 
-    fn decide(&self, (): &mut (), _: &Attempt, _: Outcome<'_, (), fmt::Error>) -> Decision {
+    fn decide(&self, (): &mut (), _: &Attempt, _: Outcome<'_, (), ParseIntError>) -> Decision {
         Decision::Return(DecisionReason::Success)
     }
 }
