@@ -2,7 +2,7 @@ use std::{fmt, marker::PhantomData};
 
 #[cfg(feature = "breaker")]
 use super::RejectionMark;
-use super::{Classifier, DrainFuture, FailureDescription, Origin};
+use super::{Classifier, DrainFuture, FailureDescription, Origin, classifier::forward_classifier};
 use crate::{Verdict, time::Instant};
 
 /// Starts a chain of classifiers. The first one with an opinion decides.
@@ -79,43 +79,10 @@ impl<C, Req, Res, Err> Classifier<Req, Res, Err> for Chain<C>
 where
     C: Classifier<Req, Res, Err>,
 {
-    type Memo = C::Memo;
-
-    fn memo(&self, request: &Req) -> Self::Memo {
-        self.0.memo(request)
-    }
-
-    fn memo_without_retry(&self, request: &Req) -> Self::Memo {
-        self.0.memo_without_retry(request)
-    }
-
-    fn classify(&self, memo: &Self::Memo, outcome: Result<&Res, &Err>) -> Verdict {
-        self.0.classify(memo, outcome)
-    }
-
-    fn opinion(&self, memo: &Self::Memo, outcome: Result<&Res, &Err>) -> Option<Verdict> {
-        self.0.opinion(memo, outcome)
-    }
-
-    fn deadline(&self, memo: &Self::Memo) -> Option<Instant> {
-        self.0.deadline(memo)
-    }
-
-    fn discard(&self, outcome: Result<Res, Err>) -> Result<DrainFuture, Result<Res, Err>> {
-        self.0.discard(outcome)
-    }
-
-    fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
-        self.0.origin(outcome)
-    }
+    forward_classifier!(|self| self.0);
 
     fn describe_failure<'a>(&self, outcome: Result<&'a Res, &'a Err>) -> FailureDescription<'a> {
         self.0.describe_failure(outcome)
-    }
-
-    #[cfg(feature = "breaker")]
-    fn rejection_mark(&self) -> Option<RejectionMark<Res>> {
-        self.0.rejection_mark()
     }
 }
 

@@ -130,46 +130,57 @@ pub(crate) fn by_default<Res, Err>(outcome: Result<&Res, &Err>) -> Verdict {
     if outcome.is_ok() { Verdict::Success } else { Verdict::transient().idempotency_unknown() }
 }
 
+/// Implements all items of [`Classifier`] except `describe_failure` by those of
+/// the wrapped classifier `C`. Most methods of the trait have a default. A wrapper that doesn't
+/// forward one of them compiles, and hides that part of the wrapped classifier.
+macro_rules! forward_classifier {
+    (|$self:ident| $inner:expr) => {
+        type Memo = C::Memo;
+
+        fn memo(&$self, request: &Req) -> Self::Memo {
+            $inner.memo(request)
+        }
+
+        fn memo_without_retry(&$self, request: &Req) -> Self::Memo {
+            $inner.memo_without_retry(request)
+        }
+
+        fn classify(&$self, memo: &Self::Memo, outcome: Result<&Res, &Err>) -> $crate::Verdict {
+            $inner.classify(memo, outcome)
+        }
+
+        fn opinion(&$self, memo: &Self::Memo, outcome: Result<&Res, &Err>) -> Option<$crate::Verdict> {
+            $inner.opinion(memo, outcome)
+        }
+
+        fn deadline(&$self, memo: &Self::Memo) -> Option<$crate::time::Instant> {
+            $inner.deadline(memo)
+        }
+
+        fn discard(&$self, outcome: Result<Res, Err>) -> Result<$crate::classify::DrainFuture, Result<Res, Err>> {
+            $inner.discard(outcome)
+        }
+
+        fn origin(&$self, outcome: Result<&Res, &Err>) -> $crate::classify::Origin {
+            $inner.origin(outcome)
+        }
+
+        #[cfg(feature = "breaker")]
+        fn rejection_mark(&$self) -> Option<$crate::classify::RejectionMark<Res>> {
+            $inner.rejection_mark()
+        }
+    };
+}
+
+pub(super) use forward_classifier;
+
 impl<C, Req, Res, Err> Classifier<Req, Res, Err> for &C
 where
     C: Classifier<Req, Res, Err> + ?Sized,
 {
-    type Memo = C::Memo;
-
-    fn memo(&self, request: &Req) -> Self::Memo {
-        (**self).memo(request)
-    }
-
-    fn memo_without_retry(&self, request: &Req) -> Self::Memo {
-        (**self).memo_without_retry(request)
-    }
-
-    fn classify(&self, memo: &Self::Memo, outcome: Result<&Res, &Err>) -> Verdict {
-        (**self).classify(memo, outcome)
-    }
-
-    fn opinion(&self, memo: &Self::Memo, outcome: Result<&Res, &Err>) -> Option<Verdict> {
-        (**self).opinion(memo, outcome)
-    }
-
-    fn deadline(&self, memo: &Self::Memo) -> Option<Instant> {
-        (**self).deadline(memo)
-    }
-
-    fn discard(&self, outcome: Result<Res, Err>) -> Result<DrainFuture, Result<Res, Err>> {
-        (**self).discard(outcome)
-    }
-
-    fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
-        (**self).origin(outcome)
-    }
+    forward_classifier!(|self| (**self));
 
     fn describe_failure<'a>(&self, outcome: Result<&'a Res, &'a Err>) -> FailureDescription<'a> {
         (**self).describe_failure(outcome)
-    }
-
-    #[cfg(feature = "breaker")]
-    fn rejection_mark(&self) -> Option<RejectionMark<Res>> {
-        (**self).rejection_mark()
     }
 }

@@ -1,9 +1,7 @@
 use std::fmt;
 
-#[cfg(feature = "breaker")]
-use super::RejectionMark;
-use super::{Classifier, DrainFuture, FailureDescription, Origin, failure_text::known_text};
-use crate::{Verdict, observe::ErrorText, time::Instant};
+use super::{Classifier, FailureDescription, classifier::forward_classifier, failure_text::known_text};
+use crate::observe::ErrorText;
 
 /// Shows the errors of your own type in events. It classifies like the classifier that it wraps.
 /// `display_errors` of each configuration applies it.
@@ -53,35 +51,7 @@ where
     C: Classifier<Req, Res, Err>,
     Err: fmt::Display + 'static,
 {
-    type Memo = C::Memo;
-
-    fn memo(&self, request: &Req) -> Self::Memo {
-        self.0.memo(request)
-    }
-
-    fn memo_without_retry(&self, request: &Req) -> Self::Memo {
-        self.0.memo_without_retry(request)
-    }
-
-    fn classify(&self, memo: &Self::Memo, outcome: Result<&Res, &Err>) -> Verdict {
-        self.0.classify(memo, outcome)
-    }
-
-    fn opinion(&self, memo: &Self::Memo, outcome: Result<&Res, &Err>) -> Option<Verdict> {
-        self.0.opinion(memo, outcome)
-    }
-
-    fn deadline(&self, memo: &Self::Memo) -> Option<Instant> {
-        self.0.deadline(memo)
-    }
-
-    fn discard(&self, outcome: Result<Res, Err>) -> Result<DrainFuture, Result<Res, Err>> {
-        self.0.discard(outcome)
-    }
-
-    fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
-        self.0.origin(outcome)
-    }
+    forward_classifier!(|self| self.0);
 
     fn describe_failure<'a>(&self, outcome: Result<&'a Res, &'a Err>) -> FailureDescription<'a> {
         let description = self.0.describe_failure(outcome);
@@ -91,10 +61,5 @@ where
             }
             _ => description,
         }
-    }
-
-    #[cfg(feature = "breaker")]
-    fn rejection_mark(&self) -> Option<RejectionMark<Res>> {
-        self.0.rejection_mark()
     }
 }
