@@ -20,8 +20,8 @@ use crate::{JobKey, JobState, JobStatus, Queue};
 /// unknown key is 404, and a queue that fails 503. The history isn't shown, because it contains
 /// texts of internal errors.
 ///
-/// Whoever knows a key can ask. Random keys can't be guessed; if you choose the keys yourself, put
-/// your authentication around the router.
+/// The router answers every client that sends a key. Random keys can't be guessed; if you choose
+/// the keys yourself, put your authentication around the router.
 ///
 /// ```
 /// use axum::Router;

@@ -29,7 +29,7 @@
 //! | success | the job is done | +1 |
 //! | a failure that the policy retries | it waits for the policy's delay: by default 10, 30, then 90 s | +1 |
 //! | a permanent failure, all attempts made, a reached quota, retries switched off | dead letter, with that reason | +1 |
-//! | a verdict that is neither a success nor a failure | dead letter `neutral`: nobody else sees the outcome | +1 |
+//! | a verdict that is neither a success nor a failure | dead letter `neutral`: no caller waits for the outcome, so the queue keeps it | +1 |
 //! | a breaker's rejection | it waits until the circuit may admit a call: 1 to 60 s | same |
 //! | the retry budget is empty | it waits for a minute | +1 |
 //! | the payload can't be decoded | dead letter `unreadable` | same |
@@ -56,7 +56,7 @@
 //!   job beside it, and the outcome of the suspended worker is refused. A wall clock that is set
 //!   forward ends leases early, too.
 //! - **No attempt exceeds the policy's limit**, with one exception: a claim without an outcome
-//!   isn't an attempt, because nobody knows whether the call was made. There are at most 5 of them
+//!   isn't an attempt, because it is unknown whether the call was made. There are at most 5 of them
 //!   in a row.
 //!
 //! # An open circuit
